@@ -1,0 +1,160 @@
+"""Print one line a benchmark: what was timed, against what, the ratio, and the peak memory.
+
+Each side runs in a process of its own, in turn with its rival, and the best of its runs counts: machines differ and are
+noisy, so ratios on one machine in one run are what to compare. ``python -m benchmarks NAME …`` runs some of them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.tables import wide_table
+
+ROOT = Path(__file__).resolve().parents[1]
+FLIGHTS = ROOT / "sample_data" / "flights.csv"
+
+#: Run in the measured process: the code, then its own seconds and peak memory in MB on stderr.
+_PROBE = """
+import resource, sys, time
+{setup}
+started = time.perf_counter()
+{code}
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Best seconds and largest memory (MB) over the runs."""
+
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Two pieces of code that do the same work, ours first; ``rival`` may be empty."""
+
+    name: str
+    setup: str
+    code: str
+    rival_name: str = ""
+    rival: str = ""
+
+
+def measure(setup: str, code: str) -> Measured:
+    """Run ``code`` after ``setup`` in a new process."""
+    text = _PROBE.format(setup=setup, code=code)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=ROOT)
+    seconds, megabytes = map(float, done.stderr.split()[-2:])
+    return Measured(seconds, megabytes)
+
+
+def whole_process(words: list[str]) -> Measured:
+    """Time a command line from outside."""
+    started = perf_counter()
+    subprocess.run(words, capture_output=True, check=True)
+    return Measured(perf_counter() - started, float("nan"))
+
+
+def best(measured: list[Measured]) -> Measured:
+    """Return the fastest time and the largest memory."""
+    return Measured(min(m.seconds for m in measured), max(m.megabytes for m in measured))
+
+
+def compare(benchmark: Benchmark, runs: int) -> tuple[Measured, Measured | None]:
+    """Run both sides in turn."""
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(measure(benchmark.setup, benchmark.code))
+        if benchmark.rival:
+            theirs.append(measure(benchmark.setup, benchmark.rival))
+    return best(ours), best(theirs) if theirs else None
+
+
+def show(name: str, ours: Measured, rival_name: str = "", theirs: Measured | None = None) -> None:
+    """Print one line of the table."""
+    memory = f"{ours.megabytes:7,.0f} MB" if ours.megabytes == ours.megabytes else " " * 10
+    line = f"{name:<48} {ours.seconds:8.2f} s {memory}"
+    if theirs is not None:
+        line += f"   {rival_name}: {theirs.seconds:.2f} s, ratio {ours.seconds / theirs.seconds:.2f}"
+    print(line, flush=True)
+
+
+def start_up(folder: Path) -> None:
+    """``--help`` against the import of the libraries that it cannot do without."""
+    ours, theirs = [], []
+    for _ in range(10):
+        ours.append(whole_process([sys.executable, "-m", "synthcli", "--help"]))
+        theirs.append(whole_process([sys.executable, "-c", "import typer, rich"]))
+    show("synthcli --help", best(ours), "import typer, rich", best(theirs))
+
+
+def split(folder: Path) -> None:
+    """Splitting a million rows against polars copying the file."""
+    path = wide_table(folder / "wide.parquet", 1_000_000, seed=1)
+    benchmark = Benchmark(
+        "split 1 million rows x 15 columns",
+        "import polars as pl\nfrom synthcli.app import run",
+        f"run(['split', {str(path)!r}, '--out', {str(folder / 'out')!r}, '-q', '--json'])",
+        "polars reads and writes it",
+        f"pl.read_parquet({str(path)!r}).write_parquet({str(folder / 'copy.parquet')!r})",
+    )
+    show(benchmark.name, *_spread(benchmark, compare(benchmark, 3)))
+
+
+def audit(folder: Path) -> None:
+    """Accuracy, diversity and privacy on a million rows a side, no row left out."""
+    train = wide_table(folder / "train.parquet", 1_000_000, seed=1)
+    holdout = wide_table(folder / "holdout.parquet", 250_000, seed=2)
+    synthetic = wide_table(folder / "synthetic.parquet", 1_000_000, seed=3)
+    words = ["validate", "--train", str(train), "--holdout", str(holdout), "--synthetic", str(synthetic)]
+    words += ["--out", str(folder / "audit"), "--fail-on", "never", "-q", "--json"]
+    words += ["--set", "validate.families=[accuracy, diversity, privacy]"]
+    code = f"run({words!r})"
+    benchmark = Benchmark("audit 1 + 1 million rows, 250,000 holdout", "from synthcli.app import run", code)
+    show(benchmark.name, *_spread(benchmark, compare(benchmark, 2)))
+
+
+def copula(folder: Path) -> None:
+    """Fitting and sampling the Gaussian copula against the same SDV calls."""
+    setup = (
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "from synthcli.tables import open_table\n"
+        "from synthcli.synthesizers.assembly import fit_table\n"
+        "from sdv.metadata import Metadata\nfrom sdv.single_table import GaussianCopulaSynthesizer\n"
+        f"source = open_table({str(FLIGHTS)!r})\ntable, schema = source.read(), source.schema\n"
+        "frame = table.to_pandas()\n"
+        "kinds = {'numeric': 'numerical', 'datetime': 'datetime', 'boolean': 'boolean', 'categorical': 'categorical'}\n"
+        "columns = {c.name: {'sdtype': kinds[c.kind]} for c in schema}\n"
+        "metadata = Metadata.load_from_dict({'tables': {'table': {'columns': columns}}, 'relationships': []})\n"
+        "parameters = {'default_distribution': 'norm'}\n"
+    )
+    ours = "fit_table(table, schema, 'gaussian_copula', parameters, 1, lambda *_: None).sample(20000, 1)"
+    bare = "model = GaussianCopulaSynthesizer(metadata, **parameters); model.fit({'table': frame}); model.sample(20000)"
+    benchmark = Benchmark("gaussian_copula (norm): fit 13,500, sample 20,000", setup, ours, "bare SDV", bare)
+    show(benchmark.name, *_spread(benchmark, compare(benchmark, 3)))
+
+
+def _spread(benchmark: Benchmark, found: tuple[Measured, Measured | None]) -> tuple[Measured, str, Measured | None]:
+    return found[0], benchmark.rival_name, found[1]
+
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {"start_up": start_up, "split": split, "audit": audit, "copula": copula}
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks, or all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names or BENCHMARKS:
+            BENCHMARKS[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,158 @@
+"""The Typer app: mounts the commands lazily and turns every way to end into an exit code.
+
+``--help`` and completion must be quick, so a command's module is imported when it is called, and its heavy imports when
+it works. Importing this module loads none of polars, numpy, pandas, sklearn, sdv and torch.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from synthcli import __version__
+from synthcli.commands.envelope import error_document, print_document
+from synthcli.commands.running import ClosedPipeError
+from synthcli.errors import EngineError, SynthcliError, UsageError
+
+#: Every command with its one line of help, in the order of the pipeline; each lives in the module of its name.
+COMMANDS = {
+    "split": "Reserve a holdout that stays a holdout when the data grow.",
+    "fit": "Train a generator on the training part only.",
+    "sample": "Draw synthetic rows from a fitted generator.",
+    "validate": "Audit synthetic rows against training part and holdout, and gate a release.",
+}
+
+INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; raised where the program stands, so that temporary files are removed on the way out."""
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands' names and help, and imports a command when it is needed."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, line in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=line)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the pipeline's order."""
+        return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that ``args`` names, imported only now; listing them never gets here."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name in COMMANDS else stub, rest
+
+
+def load_command(name: str) -> Any:
+    """Import the module of the command ``name`` and return its Typer command."""
+    module = import_module(f"synthcli.commands.{name.replace('-', '_')}")
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    single.command(name=name, help=COMMANDS[name])(getattr(module, name.replace("-", "_")))
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="synthcli",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Make synthetic tables out of real ones, and prove on a reserved holdout whether they may be released.",
+    epilog="Exit codes: 0 done, 1 a gate failed, 2 usage or configuration, 3 input data, 4 engine, 75 locked.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"synthcli {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def synthcli(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Make synthetic tables out of real ones, and prove on a reserved holdout whether they may be released."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; prints errors, never raises."""
+    signal.signal(signal.SIGTERM, _terminate)
+    command = next((word for word in arguments if word in COMMANDS), "synthcli")
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="synthcli", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except SynthcliError as error:
+        return _report(error, command, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("synthcli: interrupted; nothing half-written was left behind\n")
+        return INTERRUPTED
+    except Terminated:
+        sys.stderr.write("synthcli: terminated; nothing half-written was left behind\n")
+        return TERMINATED
+    except (ClosedPipeError, BrokenPipeError):
+        return _closed_pipe()
+    except Exception as error:  # noqa: BLE001  the last resort: an unforeseen error is an engine failure, not exit 1
+        return _report(_foreseen(error), command, arguments)
+
+
+def _foreseen(error: Exception) -> SynthcliError:
+    """Return the error in our own terms: the command line's, the file system's, or an unforeseen one.
+
+    Only the type of an unforeseen error is told: its text may quote cells of a real table.
+    """
+    if hasattr(error, "format_message"):  # the parser's own usage errors
+        return _chained(UsageError(error.format_message(), _usage_hint(error)), error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
+        return _chained(EngineError(message, "check the path, its permissions and the free space"), error)
+    hint = "run it again with --debug for a traceback, which may quote cells of your data; please report it"
+    return _chained(EngineError(f"unexpected {type(error).__name__}", hint), error)
+
+
+def _usage_hint(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see {context.command_path} --help" if context is not None else "see synthcli --help"
+
+
+def _chained(error: SynthcliError, cause: Exception) -> SynthcliError:
+    error.__cause__ = cause
+    return error
+
+
+def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    sys.stderr.write(
+        f"synthcli {command}: {error.message}\n" if command != "synthcli" else f"synthcli: {error.message}\n"
+    )
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")
+    if "--json" in arguments:
+        print_document(error_document(command, error))
+    return error.exit_code
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _closed_pipe() -> int:
+    """The reader went away; point stdout elsewhere, so that the interpreter's own last flush stays silent."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CLOSED_PIPE

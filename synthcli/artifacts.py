@@ -1,0 +1,89 @@
+"""Files that are complete or absent: temporary name in the same directory, fsync, then one rename.
+
+A reader never sees half of a file or of a generator's folder under its final name, whatever stops the writer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside ``final``; on a clean exit it replaces ``final``, else it is removed.
+
+    ``mode`` sets the permission bits; without it the user's umask rules, as for any file that they write.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=f".tmp{final.suffix}", dir=final.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        temporary.chmod(_umask_mode(0o666) if mode is None else mode)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, final)
+        _sync(final.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``final``, renamed to it on a clean exit; ``final`` must not exist."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".tmp", dir=final.parent))
+    try:
+        temporary.chmod(_umask_mode(0o777))
+        yield temporary
+        for path in sorted(temporary.rglob("*")):
+            _sync(path)
+        os.rename(temporary, final)
+        _sync(final.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Write ``text`` as UTF-8, atomically."""
+    with atomic_path(path, mode=mode) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write ``document`` as indented JSON with a final newline, atomically; NaN is refused, since JSON has none."""
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Return the file's SHA-256 in hex, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _umask_mode(full: int) -> int:
+    """Return ``full`` less the process's umask (mkstemp and mkdtemp ignore the umask and are always private)."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return full & ~mask
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

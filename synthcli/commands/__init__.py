@@ -1,0 +1,1 @@
+"""One file a subcommand: options, then one ordinary function that reads as the pipeline does."""

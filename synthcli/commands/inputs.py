@@ -1,0 +1,80 @@
+"""Opening the tables that a command works on: the configuration's words for the reader's options, notes to the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from synthcli.artifacts import sha256
+from synthcli.config import Config
+from synthcli.errors import ConfigError, UsageError
+from synthcli.progress import Log
+from synthcli.schema import Column, Kind, Schema
+from synthcli.tables import ReadOptions, Source, open_table
+
+
+def open_data(settings: Config, log: Log, frozen: Schema | None = None) -> Source:
+    """Open the configured real table; ``frozen`` is the schema of an earlier split, which the table must follow."""
+    if settings.data.path is None:
+        raise UsageError("no table given", "name it: synthcli split DATA, or set data.path in the configuration")
+    return open_file(settings.data.path, settings, log, frozen)
+
+
+def open_file(where: str | Sequence[str] | Path, settings: Config, log: Log, frozen: Schema | None = None) -> Source:
+    """Open one table with the configuration's options; what was detected goes to the log."""
+    data = settings.data
+    options = ReadOptions(
+        missing=tuple(data.missing) if data.missing is not None else None,
+        encoding=data.encoding,
+        delimiter=data.delimiter,
+        quote=data.quote,
+        decimal_comma=data.decimal_comma,
+        columns={name: override.model_dump(exclude_none=True) for name, override in data.columns.items()},
+        primary_key=data.primary_key,
+    )
+    source = open_table(where, options, schema=frozen)
+    for note in source.notes:
+        log.note(note)
+    if frozen is not None:
+        return replace(source, schema=_overridden(source.schema, settings))
+    _check_names(settings, source.schema)
+    return source
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Return a file's path and SHA-256, by which a report or a record can be held against it later."""
+    return {"path": str(path), "sha256": sha256(path)}
+
+
+def _check_names(settings: Config, schema: Schema) -> None:
+    """Raise ``ConfigError`` for a column that the configuration names and the table lacks."""
+    data = settings.data
+    named = [("target", data.target), ("time", data.time), ("primary_key", data.primary_key)]
+    named += [("exclude_features", name) for name in data.exclude_features]
+    for key, name in named:
+        if name is not None and name not in schema:
+            raise ConfigError(
+                f"data.{key}: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}"
+            )
+
+
+def _overridden(schema: Schema, settings: Config) -> Schema:
+    """Return a frozen schema with the kinds that the configuration now asks for, where storage stays the same."""
+    wanted = {name: Kind(override.type) for name, override in settings.data.columns.items()}
+    if settings.data.primary_key is not None:
+        wanted[settings.data.primary_key] = Kind.ID
+    return replace(schema, columns=tuple(_with_kind(column, wanted.get(column.name)) for column in schema))
+
+
+def _with_kind(column: Column, kind: Kind | None) -> Column:
+    if kind is None or kind == column.kind:
+        return column
+    numeric_storage = column.dtype.startswith(("Int", "UInt", "Float"))
+    if kind in (Kind.CATEGORICAL, Kind.ID, Kind.TEXT) or (kind is Kind.NUMERIC and numeric_storage):
+        return replace(column, kind=kind)
+    raise ConfigError(
+        f"data.columns.{column.name}.type: the split stores this column as {column.dtype}, got {kind.value!r}",
+        "column types are frozen at the first split; start anew in another directory with --out DIR",
+    )

@@ -1,0 +1,177 @@
+"""What every command has in common: its options, the resolved configuration, the log, and how it ends.
+
+``@command`` turns a function ``(run, own options …) -> Outcome`` into one that Typer can read: the options of the
+contract's "Common" section are added to its signature, gathered into a ``Run``, and the outcome is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.commands.envelope import document, print_document
+from synthcli.progress import Log
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from synthcli.config import Config
+
+
+class ClosedPipeError(Exception):
+    """The reader of stdout went away. No ``OSError``: Typer's own handling of those would exit 1."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its report for people, its result for machines, what it wrote, what to run next."""
+
+    report: Callable[[], RenderableType] | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    status: str = "ok"
+    exit_code: int = 0
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command under way: the common options as they were given, and its log."""
+
+    command: str
+    config_file: Path | None
+    sets: tuple[str, ...]
+    seed: int | None
+    out: Path | None
+    json: bool
+    dry_run: bool
+    log: Log
+
+    def settings(self, **flags: Any) -> Config:
+        """Return the configuration in force; ``flags`` are the command's own options, ``split__by`` for split.by.
+
+        An option that was not given is ``None`` and leaves the configuration's value alone.
+        """
+        from synthcli.config import load
+
+        given = {name.replace("__", "."): value for name, value in flags.items()}
+        common = {"run.output_dir": str(self.out) if self.out else None}
+        return load(self.config_file, self.sets, os.environ, {**common, **given}).config
+
+    def follow_up(self, words: str) -> str:
+        """Return the command line ``synthcli words`` that continues with the same config and directory."""
+        parts = ["synthcli", words]
+        if self.config_file:
+            parts.append(f"-c {self.config_file}")
+        if self.out:
+            parts.append(f"--out {self.out}")
+        return " ".join(parts)
+
+
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "config_file": (
+        Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (YAML).")],
+        None,
+    ),
+    "sets": (
+        Annotated[
+            list[str] | None,
+            typer.Option("--set", metavar="KEY=VALUE", help="Set a configuration key, e.g. split.holdout=0.3."),
+        ],
+        None,
+    ),
+    "seed": (Annotated[int | None, typer.Option("--seed", help="Seed of everything that is random here.")], None),
+    "out": (
+        Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output directory (default: artifacts).")],
+        None,
+    ),
+    "json": (Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the report.")], False),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result and warnings.")], False),
+    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Say what was detected and decided.")], False),
+    "no_progress": (Annotated[bool, typer.Option("--no-progress", help="No spinner, also on a terminal.")], False),
+    "log_json": (Annotated[bool, typer.Option("--log-json", help="Log JSON objects, one a line.")], False),
+    "debug": (Annotated[bool, typer.Option("--debug", help="Show a traceback on errors (may quote cells).")], False),
+    "dry_run": (Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")], False),
+}
+
+
+def command(function: Callable[..., Outcome]) -> Callable[..., int]:
+    """Return ``function`` with the common options in its signature; calling it runs the command to its end."""
+    name = function.__name__.replace("_", "-")
+
+    @wraps(function)
+    def ran(**arguments: Any) -> int:
+        common = {key: arguments.pop(key) for key in _COMMON}
+        run = _run(name, common)
+        try:
+            outcome = function(run, **arguments)
+            _finish(run, outcome)
+        except BrokenPipeError as error:
+            raise ClosedPipeError from error
+        return outcome.exit_code
+
+    own = list(signature(function, eval_str=True).parameters.values())[1:]
+    shared = [
+        Parameter(key, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for key, (annotation, default) in _COMMON.items()
+    ]
+    own = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own]
+    ran.__signature__ = signature(function).replace(  # type: ignore[attr-defined]
+        parameters=own + shared, return_annotation=int
+    )
+    ran.__annotations__ = {parameter.name: parameter.annotation for parameter in own + shared}
+    del ran.__wrapped__
+    return ran
+
+
+def _run(name: str, common: Mapping[str, Any]) -> Run:
+    log = Log(
+        name,
+        quiet=common["quiet"],
+        verbose=common["verbose"],
+        progress=not common["no_progress"],
+        as_json=common["log_json"],
+    )
+    return Run(
+        name,
+        common["config_file"],
+        tuple(common["sets"] or ()),
+        common["seed"],
+        common["out"],
+        common["json"],
+        common["dry_run"],
+        log,
+    )
+
+
+def _finish(run: Run, outcome: Outcome) -> None:
+    """Print the result to stdout and, unless quiet, what was written and what to run next to stderr."""
+    if run.json:
+        print_document(
+            document(
+                run.command,
+                status=outcome.status,
+                exit_code=outcome.exit_code,
+                artifacts=outcome.artifacts,
+                warnings=run.log.warnings,
+                result=outcome.result,
+            )
+        )
+    elif outcome.report is not None:
+        from rich.console import Console
+
+        Console(file=sys.stdout, highlight=False, soft_wrap=False).print(outcome.report())
+    sys.stdout.flush()
+    if outcome.status != "skipped":
+        for name, path in outcome.artifacts.items():
+            run.log.info(f"wrote {name}: {path}")
+    if outcome.next_step:
+        run.log.info(f"next: {outcome.next_step}")

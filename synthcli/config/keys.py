@@ -1,0 +1,96 @@
+"""Which keys exist where: the models read as a tree, for messages and for the names of environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from synthcli.config.document import KeyPath
+from synthcli.config.models import DEFAULT_KIND, KINDS, Config
+from synthcli.config.suggest import nearest
+
+
+def known_at(path: KeyPath, kind: object = DEFAULT_KIND) -> list[str]:
+    """Return the keys that may stand at ``path``; none where keys are free (column names) or ``path`` is unknown.
+
+    ``kind`` is the kind of generator whose parameters stand under ``synthesizer``.
+    """
+    start: list[Any] = [Config]
+    if path[:1] == ("synthesizer",):
+        start, path = [KINDS.get(str(kind), KINDS[DEFAULT_KIND])], path[1:]
+    return [key for model in _models(_descend(start, path)) for key in _fields(model)]
+
+
+def advice(path: KeyPath, kind: object = DEFAULT_KIND) -> str:
+    """Return what to do about the unknown key at the end of ``path``.
+
+    A key that exists in another section is named with its place, since that is more often a slip of the
+    indentation than a misspelling; else the nearest key beside it, else the nearest anywhere, else all that
+    may stand there.
+    """
+    *above, key = path
+    siblings = known_at(tuple(above), kind)
+    elsewhere = [".".join(known) for known in _places(Config, ()) if known[-1] == key]
+    if elsewhere:
+        return f"it belongs at {' or '.join(repr(place) for place in elsewhere)}"
+    guess = nearest(key, siblings) or _nearest_anywhere(key)
+    return f"did you mean '{guess}'?" if guess else f"known here: {', '.join(siblings)}"
+
+
+def spelled(names: list[str]) -> KeyPath:
+    """Return the path that ``names`` mean where case carries no meaning: only column names keep theirs.
+
+    >>> spelled(["DATA", "COLUMNS", "TailNum", "TYPE"])
+    ('data', 'columns', 'TailNum', 'type')
+    """
+    path: KeyPath = ()
+    for name in names:
+        free = any(get_origin(annotation) is dict for annotation in _descend([Config], path))
+        path = (*path, name if free else name.lower())
+    return path
+
+
+def _nearest_anywhere(key: str) -> str | None:
+    places = {known[-1]: ".".join(known) for known in _places(Config, ())}
+    found = nearest(key, places)
+    return places[found] if found else None
+
+
+def _places(model: type[BaseModel], above: KeyPath) -> Iterator[KeyPath]:
+    """Yield the path of every key that has one place, which those of columns and of rules have not."""
+    for key, annotation in _fields(model).items():
+        yield (*above, key)
+        for below in _models(_members(annotation)):
+            yield from _places(below, (*above, key))
+
+
+def _descend(annotations: list[Any], path: KeyPath) -> list[Any]:
+    for key in path:
+        annotations = [below for annotation in annotations for below in _below(annotation, key)]
+    return annotations
+
+
+def _below(annotation: Any, key: str) -> list[Any]:
+    """Return the types that may stand under ``key`` of a value of type ``annotation``."""
+    if get_origin(annotation) in {dict, list}:
+        return _members(get_args(annotation)[-1])
+    return [found for model in _models([annotation]) for found in _members(_fields(model).get(key))]
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the alternatives of a union, or the type itself; constraints are left out."""
+    if isinstance(annotation, type) or get_origin(annotation) in {dict, list}:
+        return [annotation]
+    if hasattr(annotation, "__metadata__"):
+        return _members(annotation.__origin__)
+    return [found for member in get_args(annotation) for found in _members(member)]
+
+
+def _models(annotations: list[Any]) -> list[type[BaseModel]]:
+    return [known for known in annotations if isinstance(known, type) and issubclass(known, BaseModel)]
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}

@@ -1,0 +1,290 @@
+"""What a configuration may say: one frozen model per section, its defaults, and a sentence on every key.
+
+The models judge one value, or one section, at a time. Whether a column exists is for the code that has the
+table, and whose word counts (flag, file, default) is ``load``'s business. ``KINDS`` names the generators that
+can be configured.
+"""
+
+from __future__ import annotations
+
+import codecs
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from synthcli.config.suggest import one_of
+
+#: The largest seed, that of a signed 64-bit integer; the same as ``synthcli.seeds.MAX_SEED``.
+MAX_SEED = 2**63 - 1
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, no unknown keys, no silent conversion of one type into another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def expected(phrase: str) -> WrapValidator:
+    """Return a validator that words any refusal of the type it annotates as ``expected <phrase>``."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise expectation(phrase) from None
+
+    return WrapValidator(check)
+
+
+def expectation(phrase: str) -> PydanticCustomError:
+    """Return the error ``expected <phrase>``; the value that was got is added where the message is written."""
+    return PydanticCustomError("expected", "expected {expected}", {"expected": phrase})
+
+
+def refusal(reason: str) -> PydanticCustomError:
+    """Return an error about how values stand to each other, for which naming the value got would say nothing."""
+    return PydanticCustomError("refused", "{reason}", {"reason": reason})
+
+
+def _known_codec(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise ValueError(name) from error
+    return name
+
+
+Share = Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, e.g. 0.2")]
+Probability = Annotated[float, Field(gt=0, lt=1), expected("a probability between 0 and 1, e.g. 0.001")]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED), expected("a whole number from 0 to 2^63 - 1")]
+Positive = Annotated[int, Field(gt=0), expected("a whole number of at least 1")]
+PathText = Annotated[str, Field(min_length=1), expected("a path")]
+Character = Annotated[
+    str,
+    Field(min_length=1, max_length=1),
+    expected('one character (a tab is written "\\t", in double quotes)'),
+]
+Codec = Annotated[str, AfterValidator(_known_codec), expected("a text encoding, e.g. utf-8 or cp1252")]
+
+ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "id", "text"]
+# gaussian_kde is left out: it keeps every training value inside the model.
+Distribution = Literal["norm", "beta", "truncnorm", "uniform", "gamma"]
+Family = Literal["accuracy", "diversity", "privacy", "utility"]
+Format = Literal["parquet", "csv", "jsonl"]
+FailOn = Literal["error", "warning", "never"]
+
+
+class SplitMethod(StrEnum):
+    """How the side of the split that a row belongs to is decided."""
+
+    HASH = "hash"
+
+
+class ColumnOverride(Section):
+    """What a column is, where the detection would say something else."""
+
+    type: ColumnType = Field(description="What the column means, whatever its values look like.")
+    format: str | None = Field(
+        default=None, description="How a datetime column is written, in strftime's terms, e.g. %d.%m.%Y."
+    )
+
+
+class DataSection(Section):
+    """The real table: where it is, how it is written, and what its columns mean."""
+
+    path: Annotated[
+        PathText | Annotated[list[PathText], Field(min_length=1)] | None,
+        expected("a path, or a list of paths, none of them empty"),
+    ] = Field(
+        default=None,
+        description="The real table: a file (.csv, .csv.gz, .parquet), a glob, a folder of parts, or a list of these.",
+    )
+    target: str | None = Field(default=None, description="The column that downstream models predict.")
+    exclude_features: list[str] = Field(
+        default_factory=list,
+        description="Columns that give the target away: they are synthesized, but never used as a feature.",
+    )
+    primary_key: str | None = Field(default=None, description="The column that identifies a row; it is made anew.")
+    time: str | None = Field(default=None, description="The column that says when a row happened.")
+    missing: list[str] | None = Field(
+        default=None,
+        description="The spellings of a missing cell in a text file; null leaves them to the detection.",
+    )
+    columns: dict[str, ColumnOverride] = Field(
+        default_factory=dict, description="By column name, what a column is where the detection is wrong."
+    )
+    encoding: Codec | None = Field(default=None, description="The text encoding of a CSV file; null detects it.")
+    delimiter: Character | None = Field(
+        default=None, description="The character between the cells of a CSV file; null detects it."
+    )
+    quote: Character | None = Field(
+        default=None, description="The character around quoted cells of a CSV file; null detects it."
+    )
+    decimal_comma: bool | None = Field(
+        default=None, description="Whether numbers in a CSV file have a decimal comma; null detects it."
+    )
+
+
+class SplitSection(Section):
+    """The holdout: which rows no generator may see."""
+
+    holdout: Share = Field(default=0.2, description="The share of rows (or of groups, with `by`) to reserve.")
+    method: Annotated[SplitMethod, Field(strict=False)] = Field(
+        default=SplitMethod.HASH,
+        description="How a row's side is decided; hash: by its content, so that it stays there as the data grow.",
+    )
+    by: list[str] = Field(
+        default_factory=list,
+        description="Columns whose rows belong together, e.g. a person's id: equal values go to one side.",
+    )
+    salt: str = Field(default="synthcli", description="Text mixed into the hash; another salt gives another split.")
+
+
+class GaussianCopula(Section):
+    """SDV's GaussianCopulaSynthesizer, with the names and defaults that SDV gives its parameters."""
+
+    kind: Literal["gaussian_copula"] = Field(default="gaussian_copula", description="The kind of generator.")
+    enforce_min_max_values: bool = Field(
+        default=True, description="Whether synthetic numbers stay within the range of the training data."
+    )
+    enforce_rounding: bool = Field(
+        default=True, description="Whether synthetic numbers have as many decimals as the training data."
+    )
+    numerical_distributions: dict[str, Distribution] = Field(
+        default_factory=dict, description="By column name, the distribution of a numeric column."
+    )
+    default_distribution: Distribution = Field(
+        default="beta", description="The distribution of numeric columns that are not named above."
+    )
+
+
+#: Any generator's parameters: the union of the models in ``KINDS``.
+Synthesizer = GaussianCopula
+
+#: Every kind of generator and the model of its parameters.
+KINDS: dict[str, type[Synthesizer]] = {"gaussian_copula": GaussianCopula}
+DEFAULT_KIND = "gaussian_copula"
+
+
+def _by_kind(value: Any) -> Any:
+    """Validate a ``synthesizer`` section by the model that its ``kind`` names.
+
+    pydantic's own discriminated union would do, but needs two members and words its errors for programmers.
+    """
+    if isinstance(value, tuple(KINDS.values())):
+        return value
+    kind = value.get("kind", DEFAULT_KIND) if isinstance(value, dict) else DEFAULT_KIND
+    if isinstance(kind, str) and kind in KINDS:
+        return KINDS[kind].model_validate(value)
+    error = InitErrorDetails(type=expectation(one_of(kind, KINDS)), loc=("kind",), input=kind)
+    raise ValidationError.from_exception_data("Synthesizer", [error])
+
+
+class SampleSection(Section):
+    """What is drawn from a generator, and how it is written."""
+
+    rows: Positive | None = Field(
+        default=None, description="How many rows to draw; null: as many as the training part has."
+    )
+    format: Format = Field(default="parquet", description="The file format of the synthetic table.")
+    seed: Seed | None = Field(default=None, description="The seed of the draw; null: a fresh one each time, recorded.")
+
+
+class GateRule(Section):
+    """A limit that a metric has to keep for the data to be released."""
+
+    metric: Annotated[str, Field(min_length=1), expected("a metric's name or pattern, e.g. privacy.*")] = Field(
+        description="A metric's name, or a pattern with * and ? that every matching metric has to satisfy."
+    )
+    min: float | None = Field(default=None, description="The least value that passes.")
+    max: float | None = Field(default=None, description="The greatest value that passes.")
+    min_of_reference: Annotated[float, Field(gt=0, le=1), expected("a share above 0, at most 1")] | None = Field(
+        default=None,
+        description="The least share of the way from the metric's floor to its reference that passes.",
+    )
+    max_excess: Annotated[float, Field(ge=0, le=1), expected("a share from 0 to 1, e.g. 0.005")] | None = Field(
+        default=None,
+        description="The excess over the reference from which the rule fails, where it is significant too.",
+    )
+    bound: Literal["value", "low", "high"] = Field(
+        default="value", description="What is compared: the value, or the low or high end of its interval."
+    )
+    level: Literal["error", "warning"] = Field(
+        default="error", description="Whether a failure stops the release or is only reported."
+    )
+    p_value: Probability = Field(
+        default=0.001, description="With `max_excess`: the p-value below which an excess is significant."
+    )
+
+    @model_validator(mode="after")
+    def _limits_make_sense(self) -> Self:
+        limits = (self.min, self.max, self.min_of_reference, self.max_excess)
+        if all(limit is None for limit in limits):
+            raise refusal("the rule has no limit: set min, max, min_of_reference or max_excess")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise refusal("min is greater than max, so that no value could pass")
+        return self
+
+
+class ValidateSection(Section):
+    """The audit: what is measured, and which limits a release has to keep."""
+
+    families: list[Family] = Field(
+        default_factory=lambda: list(get_args(Family)),
+        min_length=1,
+        description="The families of metrics to compute.",
+    )
+    gates: list[GateRule] | None = Field(
+        default=None,
+        description="The rules of a release, in the place of the default ones; null keeps those.",
+    )
+    gates_add: list[GateRule] = Field(default_factory=list, description="Rules beside those of `gates` or the default.")
+    fail_on: FailOn = Field(
+        default="error",
+        description="The level of a failed rule that makes the command exit 1; never: none does.",
+    )
+
+
+class RunSection(Section):
+    """Settings that every command shares."""
+
+    seed: Seed = Field(default=0, description="The seed of every random choice except the draw of synthetic rows.")
+    output_dir: PathText = Field(default="artifacts", description="The folder that everything is written under.")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    data: DataSection = Field(default_factory=DataSection, description="The real table.")
+    split: SplitSection = Field(default_factory=SplitSection, description="The holdout.")
+    synthesizer: Annotated[Synthesizer, BeforeValidator(_by_kind)] = Field(
+        default_factory=GaussianCopula, description="The generator: its kind and that kind's parameters."
+    )
+    sample: SampleSection = Field(default_factory=SampleSection, description="The synthetic table.")
+    # pydantic's models have a method called validate.
+    validation: ValidateSection = Field(
+        default_factory=ValidateSection, alias="validate", description="The audit and its gates."
+    )
+    run: RunSection = Field(default_factory=RunSection, description="What holds for every command.")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a configuration, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def as_plain(config: Config) -> dict[str, Any]:
+    """Return ``config`` as JSON-ready data under the names that a file uses; loading that gives ``config`` again."""
+    return config.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,163 @@
+"""From a table's cells to small integer codes that can be counted; owner of every bin edge.
+
+A ``CountEncoding`` is fitted on the training part alone and then applied to training, holdout and synthetic rows alike,
+so that all three are counted on the same grid. Each column has codes of its own for what the training part does not
+show: a missing cell, a value below or above its range, a category that it lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from synthcli.schema import Column, Kind, Schema
+
+Codes = npt.NDArray[np.uint8]
+
+BINS = 10
+MIN_CATEGORY_ROWS = 5
+
+
+class Axis(Protocol):
+    """How one column is coded; ``NumberAxis`` and ``CategoryAxis`` conform."""
+
+    @property
+    def cardinality(self) -> int:
+        """Number of codes."""
+
+    def encode(self, series: pl.Series) -> Codes:
+        """Return one code a cell, each below ``cardinality``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumberAxis:
+    """Numbers and instants in at most ten bins of about equal frequency.
+
+    Codes: 0 missing, 1 below the training part's range, 2 above it, then the bins from left to right. ``cuts`` are the
+    bins' inclusive upper ends except the last one's, which is ``high``.
+    """
+
+    low: float
+    high: float
+    cuts: npt.NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, series: pl.Series) -> NumberAxis:
+        """Choose the bins from the training part's values (all cells may be missing)."""
+        values = numbers(series)
+        distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+        if not len(distinct):
+            return cls(np.inf, -np.inf, np.empty(0))
+        return cls(float(distinct[0]), float(distinct[-1]), equal_frequency_cuts(distinct, counts, BINS))
+
+    @property
+    def cardinality(self) -> int:
+        return 3 + len(self.cuts) + 1
+
+    def encode(self, series: pl.Series) -> Codes:
+        values = numbers(series)
+        codes = 3 + np.searchsorted(self.cuts, values, side="left")
+        codes = np.where(values < self.low, 1, np.where(values > self.high, 2, codes))
+        return np.where(np.isnan(values), 0, codes).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CategoryAxis:
+    """The ten most frequent categories that have at least five rows, each with a code of its own.
+
+    Codes: 0 missing, 1 unseen in the training part, 2 any other training category, then the frequent ones.
+    """
+
+    frequent: tuple[Any, ...]
+    other: tuple[Any, ...]
+
+    @classmethod
+    def fit(cls, series: pl.Series) -> CategoryAxis:
+        """Choose the categories from the training part's cells; ties go to the smaller value."""
+        tally = category_counts(series)
+        levels, counts = tally["level"].to_list(), tally["count"].to_list()
+        kept = sum(1 for count in counts[:BINS] if count >= MIN_CATEGORY_ROWS)
+        return cls(tuple(levels[:kept]), tuple(levels[kept:]))
+
+    @property
+    def cardinality(self) -> int:
+        return 3 + len(self.frequent)
+
+    def encode(self, series: pl.Series) -> Codes:
+        levels = [*self.frequent, *self.other]
+        known = [3 + i for i in range(len(self.frequent))] + [2] * len(self.other)
+        if not levels:
+            return np.where(series.is_null().to_numpy(), 0, 1).astype(np.uint8)
+        lookup = pl.DataFrame(
+            {"level": pl.Series(levels, dtype=series.dtype), "code": pl.Series(known, dtype=pl.UInt8)}
+        )
+        found = series.to_frame("level").join(lookup, on="level", how="left", maintain_order="left")["code"]
+        codes = found.fill_null(1).to_numpy()
+        return np.where(series.is_null().to_numpy(), np.uint8(0), codes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountEncoding:
+    """One axis for each modelled column of a schema, in the schema's order."""
+
+    columns: tuple[Column, ...]
+    axes: tuple[Axis, ...]
+
+    @classmethod
+    def fit(cls, train: pl.DataFrame, schema: Schema) -> CountEncoding:
+        """Choose every axis from the training part."""
+        return cls(schema.modelled, tuple(_fit_axis(train[c.name], c) for c in schema.modelled))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coded columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of codes of each column."""
+        return tuple(axis.cardinality for axis in self.axes)
+
+    def encode(self, frame: pl.DataFrame) -> Codes:
+        """Return codes of shape (columns, rows): each column's codes lie together in memory."""
+        coded = [axis.encode(frame[name]) for name, axis in zip(self.names, self.axes, strict=True)]
+        return np.stack(coded) if coded else np.empty((0, frame.height), dtype=np.uint8)
+
+
+def numbers(series: pl.Series) -> npt.NDArray[np.float64]:
+    """Return a numeric, boolean or datetime column as float64 (instants in microseconds), missing as NaN."""
+    if series.dtype.is_temporal():
+        series = series.cast(pl.Datetime("us")).to_physical()
+    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def category_counts(series: pl.Series) -> pl.DataFrame:
+    """Return the non-missing values as ``level`` with their ``count``, the most frequent first, ties by value."""
+    tally = series.drop_nulls().alias("level").value_counts(name="count")
+    return tally.sort(["count", "level"], descending=[True, False])
+
+
+def equal_frequency_cuts(
+    distinct: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], bins: int
+) -> npt.NDArray[np.float64]:
+    """Return the inclusive upper ends of all but the last of at most ``bins`` bins over sorted distinct values.
+
+    Cuts are the quantiles k/bins, so a value that many rows share makes the bins around it fewer. At most ``bins``
+    distinct values get a bin each.
+    """
+    if len(distinct) <= bins:
+        return distinct[:-1]
+    cumulative = np.cumsum(counts)
+    ends = np.searchsorted(cumulative, cumulative[-1] * np.arange(1, bins) / bins)
+    cuts: npt.NDArray[np.float64] = distinct[np.unique(ends[ends < len(distinct) - 1])]
+    return cuts
+
+
+def _fit_axis(series: pl.Series, column: Column) -> Axis:
+    if column.kind in (Kind.NUMERIC, Kind.DATETIME):
+        return NumberAxis.fit(series)
+    return CategoryAxis.fit(series)

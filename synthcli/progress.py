@@ -1,0 +1,87 @@
+"""What a command says while it works, all of it on stderr: phases, notes, warnings and progress.
+
+On a terminal a phase is a spinner that becomes a line; elsewhere (cron, CI, a pipe) it is one plain line, or one JSON
+object a line with ``--log-json``. Quiet silences everything but warnings.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass
+class Log:
+    """Writes log lines to stderr and remembers warnings for the JSON document and timings for the manifest."""
+
+    command: str
+    quiet: bool = False
+    verbose: bool = False
+    progress: bool = True
+    as_json: bool = False
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def note(self, message: str) -> None:
+        """Say a detail, with ``--verbose`` only."""
+        if self.verbose:
+            self._write("debug", message)
+
+    def info(self, message: str) -> None:
+        """Say what happens, unless ``--quiet``."""
+        if not self.quiet:
+            self._write("info", message)
+
+    def warn(self, message: str) -> None:
+        """Say what the user should know, also with ``--quiet``; it is part of the JSON document too."""
+        self.warnings.append(message)
+        self._write("warning", message)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Phase]:
+        """Time a phase of the work; on a terminal with a spinner."""
+        started = time.monotonic()
+        if self.progress and not self.quiet and not self.as_json and sys.stderr.isatty():
+            with _spinner(name) as phase:
+                yield phase
+        else:
+            yield Phase(name)
+        self.seconds[name] = round(time.monotonic() - started, 3)
+        self.info(f"{name} {self.seconds[name]:.1f} s")
+
+    def _write(self, level: str, message: str) -> None:
+        if self.as_json:
+            moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+            line: dict[str, Any] = {"time": moment, "level": level, "command": self.command, "message": message}
+            sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+        else:
+            sys.stderr.write(f"warning: {message}\n" if level == "warning" else f"{message}\n")
+
+
+@dataclass
+class Phase:
+    """A phase under way; :meth:`update` tells how far it is, where somebody watches."""
+
+    name: str
+
+    def update(self, share: float, note: str = "") -> None:
+        """Tell the share done, 0 to 1, and a short note."""
+
+
+@contextmanager
+def _spinner(name: str) -> Iterator[Phase]:
+    from rich.console import Console
+
+    with Console(stderr=True).status(name) as status:
+
+        class Watched(Phase):
+            def update(self, share: float, note: str = "") -> None:
+                status.update(f"{self.name} {share:4.0%} {note}")
+
+        yield Watched(name)

@@ -1,0 +1,33 @@
+"""The generators by name, and how a name becomes a class.
+
+``KINDS`` is the whole list: a generator exists if it stands here. Its module is imported when its name is asked for and
+not before, since some of them bring a library along that takes seconds to load.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from synthcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from synthcli.synthesizers.protocol import Synthesizer
+
+#: The name in a configuration -> where the class is that conforms to ``protocol.Synthesizer``.
+KINDS: dict[str, str] = {
+    "gaussian_copula": "synthcli.synthesizers.sdv:GaussianCopula",
+}
+
+
+def synthesizer_class(kind: str) -> type[Synthesizer]:
+    """Return the class of ``kind``, importing its module; raise ``ConfigError`` for a name not in ``KINDS``."""
+    if kind not in KINDS:
+        nearest = get_close_matches(kind, KINDS, n=1)
+        raise ConfigError(
+            f"synthesizer.kind: {kind!r} is no known synthesizer; known are {', '.join(sorted(KINDS))}",
+            f"did you mean {nearest[0]!r}?" if nearest else "set synthesizer.kind to one of these",
+        )
+    module, _, name = KINDS[kind].partition(":")
+    return cast("type[Synthesizer]", getattr(import_module(module), name))

@@ -1,0 +1,137 @@
+"""The whole table around a generator: ids, text, order and types put back around the columns that it learns.
+
+A :class:`TableGenerator` is what ``fit`` publishes and ``sample`` draws from. The synthesizer inside sees modelled
+columns only; ids are made anew from their pattern and free text comes out empty, since neither can be learned safely.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from synthcli.artifacts import write_json
+from synthcli.errors import BadTableError
+from synthcli.forms import dtype_name, polars_dtype
+from synthcli.schema import Kind, Schema, check_columns
+from synthcli.seeds import stage_seed
+from synthcli.synthesizers import identifiers, synthesizer_class
+from synthcli.synthesizers.identifiers import Pattern
+from synthcli.synthesizers.protocol import Progress, Synthesizer
+
+
+@dataclass(frozen=True, slots=True)
+class TableGenerator:
+    """A fitted generator of whole tables.
+
+    Attributes
+    ----------
+    schema
+        The training table's columns; sampled tables have them all, in this order.
+    kind
+        The synthesizer's name in ``synthesizers.KINDS``.
+    synthesizer
+        What learned the modelled columns.
+    patterns
+        Column name -> the form of its ids, their share of missing cells included.
+    """
+
+    schema: Schema
+    kind: str
+    synthesizer: Synthesizer
+    patterns: Mapping[str, Pattern]
+
+    def sample(self, rows: int, seed: int) -> pl.DataFrame:
+        """Return ``rows`` synthetic rows; the same as the one batch of :meth:`batches` that holds them all."""
+        return self.chunk(rows, seed)
+
+    def batches(self, rows: int, seed: int, size: int) -> Iterator[pl.DataFrame]:
+        """Yield ``rows`` synthetic rows, ``size`` (>= 1) at a time; another size gives other rows, ids apart.
+
+        There is always one frame at least, so that an empty output has its columns.
+        """
+        for number, start in enumerate(range(0, max(rows, 1), size)):
+            yield self.chunk(min(size, rows - start), seed, number, start)
+
+    def chunk(self, rows: int, seed: int, number: int = 0, start: int = 0) -> pl.DataFrame:
+        """Return chunk ``number`` of an output, whose first row stands at position ``start`` of the whole.
+
+        Chunks depend on none before them, so they can be drawn by many processes in any order.
+        """
+        modelled = self.synthesizer.sample(rows, stage_seed(seed, "chunk", number))
+        return pl.DataFrame({name: self._column(name, modelled, rows, seed, start) for name in self.schema.names})
+
+    def _column(self, name: str, modelled: pl.DataFrame, rows: int, seed: int, start: int) -> pl.Series:
+        if name in self.patterns:
+            return identifiers.make(self.patterns[name], rows, stage_seed(seed, "id", name), start)
+        if name in modelled.columns:
+            return modelled[name]
+        return pl.repeat(None, rows, dtype=polars_dtype(self.schema[name].dtype), eager=True)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a person on the columns that were not learned."""
+        made = [f"column {name!r} is an id: made anew in the same form" for name in self.patterns]
+        text = [column.name for column in self.schema if column.kind is Kind.TEXT]
+        return (*made, *(f"column {name!r} is free text: comes out empty" for name in text))
+
+    def save(self, folder: Path) -> None:
+        """Write the generator as files into the existing ``folder``."""
+        write_json(folder / "schema.json", self.schema.to_dict())
+        patterns = {name: identifiers.to_dict(pattern) for name, pattern in self.patterns.items()}
+        write_json(folder / "generator.json", {"schema_version": 1, "kind": self.kind, "ids": patterns})
+        (folder / "model").mkdir()
+        self.synthesizer.save(folder / "model")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote. The files may be pickles: check them first (``registry.verify``)."""
+        document = json.loads((folder / "generator.json").read_text(encoding="utf-8"))
+        return cls(
+            Schema.from_dict(json.loads((folder / "schema.json").read_text(encoding="utf-8"))),
+            document["kind"],
+            synthesizer_class(document["kind"]).load(folder / "model"),
+            {name: identifiers.from_dict(pattern) for name, pattern in document["ids"].items()},
+        )
+
+
+def fit_table(
+    train: pl.DataFrame,
+    schema: Schema,
+    kind: str,
+    parameters: Mapping[str, Any],
+    seed: int,
+    progress: Progress,
+) -> TableGenerator:
+    """Fit ``kind`` on the modelled columns of ``train`` and learn the form of the others.
+
+    Columns of ``train`` that ``schema`` does not name are ignored. Raises ``BadTableError`` where a column of the
+    schema is absent or stored otherwise, and where there is nothing to learn.
+    """
+    conforming = synthesizer_class(kind)
+    check_columns(train, schema, where="the training table")
+    _check_types(train, schema)
+    modelled = schema.select(column.name for column in schema.modelled)
+    if not len(modelled):
+        raise BadTableError(
+            f"none of the {len(schema)} columns can be learned: all are ids or free text",
+            "set the kind of at least one under data.columns",
+        )
+    fitted = conforming.fit(train.select(modelled.names), modelled, parameters, stage_seed(seed, "fit", kind), progress)
+    ids = [column.name for column in schema if column.kind is Kind.ID]
+    return TableGenerator(schema, kind, fitted, {name: identifiers.learn(train[name]) for name in ids})
+
+
+def _check_types(train: pl.DataFrame, schema: Schema) -> None:
+    for column in schema:
+        dtype = train.schema[column.name]
+        found = dtype_name(dtype) or str(dtype)
+        if found != column.dtype:
+            raise BadTableError(
+                f"the training table's column {column.name!r} is stored as {found}, expected {column.dtype}",
+                "read the table with the schema that belongs to it",
+            )

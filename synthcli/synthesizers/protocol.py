@@ -1,0 +1,48 @@
+"""What a generator is: learn from a training table once, then draw any number of rows from a seed.
+
+``synthcli.synthesizers.KINDS`` names what conforms. A generator sees the training part only: nothing in this package
+hands it a holdout row. The table that it learns from and the tables that it returns hold the schema's *modelled*
+columns; ids, text, column order and value form are put back by ``synthesizers.assembly``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from synthcli.schema import Schema
+
+#: Told how far a long fit is: the share done (0 to 1) and a short note (an epoch, a loss); may be called often.
+Progress = Callable[[float, str], None]
+
+
+class Synthesizer(Protocol):
+    """A fitted generator.
+
+    Determinism: the same training table, parameters, seed and versions give the same model; the same model, ``rows``
+    and seed give the same rows, in this process or another.
+    """
+
+    @classmethod
+    def fit(
+        cls, train: pl.DataFrame, schema: Schema, parameters: Mapping[str, Any], seed: int, progress: Progress
+    ) -> Self:
+        """Learn from ``train`` (n rows, the modelled columns of ``schema`` in order, missing cells null).
+
+        ``parameters`` were validated by the kind's model in ``config``. Raises ``BadTableError`` where the table
+        cannot be learned from and ``EngineError`` where the library fails.
+        """
+
+    def sample(self, rows: int, seed: int) -> pl.DataFrame:
+        """Return ``rows`` (>= 0) synthetic rows with the columns and dtypes of the training table."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model as files into the existing ``folder``; the caller hashes and publishes them."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote. The caller has checked the files' hashes, since they may be pickles."""

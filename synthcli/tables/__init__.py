@@ -1,0 +1,22 @@
+"""Tables in and out: the only package that knows file formats.
+
+``open_table`` resolves what a person points at (a file, a list, a glob, a folder, standard input), checks that it is a
+table that can be trusted, finds out its schema, and returns a ``Source`` that reads it whole or in batches with every
+column typed and every missing cell null. ``write_table`` and ``write_batches`` write a table in its schema's own form,
+atomically; text is always written as UTF-8.
+"""
+
+from synthcli.inference import ReadOptions
+from synthcli.tables.source import Source, open_table
+from synthcli.tables.write import format_of, to_text, write_batches, write_stream, write_table
+
+__all__ = [
+    "ReadOptions",
+    "Source",
+    "format_of",
+    "open_table",
+    "to_text",
+    "write_batches",
+    "write_stream",
+    "write_table",
+]

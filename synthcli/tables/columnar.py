@@ -1,0 +1,90 @@
+"""Parquet: from a path to a lazy table of types that a schema can name, missing cells null.
+
+Categories become text, decimals become floats, NaN becomes null. Nested types, bytes, durations and times of day are
+refused with the column's name, since no generator here could make them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from synthcli.errors import BadTableError
+from synthcli.forms import dtype_name
+from synthcli.tables.text import check_names
+
+MAGIC = b"PAR1"
+
+_ADVICE = {
+    pl.List: "explode it, or keep one column per element",
+    pl.Array: "keep one column per element",
+    pl.Struct: "unnest it into columns of its own",
+    pl.Binary: "leave it out, or store it as text",
+    pl.Duration: "store it as a number of seconds",
+    pl.Time: "store it as text or as a number of seconds since midnight",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFile:
+    """One checked Parquet file; ``scale`` holds the digits after the point of columns that were decimals."""
+
+    name: str
+    path: Path
+    lazy: pl.LazyFrame
+    rows: int
+    scale: dict[str, tuple[int, int]]
+
+
+def open_parquet(path: Path, name: str) -> ParquetFile:
+    """Check a Parquet file and return it; raises ``BadTableError`` where it is damaged or holds no table."""
+    _check_ends(path, name)
+    with readable(name):
+        stored = pl.scan_parquet(path, glob=False)
+        dtypes = stored.collect_schema()
+        rows = int(stored.select(pl.len()).collect().item()) if len(dtypes) else 0
+    if not rows:
+        raise BadTableError(f"{name}: the table has no rows", "give a table with at least one row")
+    check_names(dtypes.names(), name)
+    lazy = stored.select(_storable(column, dtype, name) for column, dtype in dtypes.items())
+    decimals = {column: dtype for column, dtype in dtypes.items() if isinstance(dtype, pl.Decimal)}
+    return ParquetFile(name, path, lazy, rows, {column: (d.precision or 38, d.scale) for column, d in decimals.items()})
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn the engine's errors, which may quote cells, into one ``BadTableError`` that does not."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        raise BadTableError(
+            f"{name}: the file is damaged or changes while it is read", "write the file again"
+        ) from None
+
+
+def _check_ends(path: Path, name: str) -> None:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - 4, 0))
+        if size < 12 or file.read(4) != MAGIC:
+            raise BadTableError(f"{name}: the Parquet file is cut off or damaged", "copy or write the file again")
+
+
+def _storable(column: str, dtype: pl.DataType, name: str) -> pl.Expr:
+    """Return the column with a type that a schema can name."""
+    cell = pl.col(column)
+    if dtype.is_float():
+        wide = cell if dtype_name(dtype) else cell.cast(pl.Float32)
+        return wide.fill_nan(None)
+    if dtype.is_decimal():
+        return cell.cast(pl.Float64)
+    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Null):
+        return cell.cast(pl.String)
+    if dtype_name(dtype) is None:
+        advice = _ADVICE.get(dtype.base_type(), "store it as a number, text, truth value or date")
+        raise BadTableError(f"{name}, column {column!r}: the type {dtype.base_type()} can't be used", advice)
+    return cell

@@ -1,0 +1,57 @@
+"""A finished run that several tests look at, and a way to call a command as a user does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthcli.app import run
+
+
+@dataclass
+class Ended:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on stdout."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture) -> Callable[..., Ended]:
+    """Return a function that runs a command line in this process."""
+
+    def called(*words: object) -> Ended:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        streams = capfd.readouterr()
+        return Ended(code, streams.out, streams.err)
+
+    return called
+
+
+@pytest.fixture(scope="session")
+def flights_run(tmp_path_factory: pytest.TempPathFactory, flights_csv: Path) -> Path:
+    """Return the output directory of split, fit and sample on the sample flights, made by the command line."""
+    folder = tmp_path_factory.mktemp("flights")
+    config = folder / "flights.yaml"
+    config.write_text(
+        f"data:\n  path: {flights_csv}\n  target: late\n  missing: ['', NA]\n"
+        "  exclude_features: [arr_delay, arr_time, air_time, dep_delay, dep_time]\n"
+        "synthesizer: {default_distribution: norm}\nrun: {seed: 7, output_dir: artifacts}\n"
+    )
+    for words in (["split"], ["fit"], ["sample", "--seed", "7"]):
+        subprocess.run([sys.executable, "-m", "synthcli", *words, "-c", str(config), "-q"], check=True)
+    return folder

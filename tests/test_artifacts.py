@@ -1,0 +1,72 @@
+"""Artifacts are complete or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from synthcli.artifacts import atomic_folder, atomic_path, sha256, write_json
+
+
+def write_half(target: AbstractContextManager[Path]) -> None:
+    """Begin to write and fail."""
+    with target as temporary:
+        half = temporary / "model" if temporary.is_dir() else temporary
+        half.write_text("half")
+        raise RuntimeError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    with pytest.raises(RuntimeError):
+        write_half(atomic_path(target))
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.json"]
+
+
+def test_a_finished_write_replaces_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "report.json"
+    write_json(target, {"a": 1})
+    write_json(target, {"a": 2})
+    assert json.loads(target.read_text()) == {"a": 2}
+    assert os.listdir(target.parent) == ["report.json"]
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        write_half(atomic_folder(tmp_path / "0001"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_get_the_permissions_that_the_umask_leaves(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        write_json(tmp_path / "a.json", {})
+        with atomic_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_mode_that_is_asked_for_is_given(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "keys", mode=0o600) as temporary:
+        temporary.write_text("k")
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_nan_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert os.listdir(tmp_path) == []
+
+
+def test_sha256_of_the_published_example(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
