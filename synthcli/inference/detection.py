@@ -30,11 +30,10 @@ Locate = Callable[[pl.Expr], str]
 
 
 class Inferred(NamedTuple):
-    """A schema, the texts that mean a missing cell in each column, and notes for the log."""
+    """A schema, and the texts that mean a missing cell in each column (none where the types were stored)."""
 
     schema: Schema
     missing: Mapping[str, tuple[str, ...]]
-    notes: tuple[str, ...]
 
 
 def infer_text(
@@ -62,7 +61,7 @@ def infer_text(
     columns = with_tokens(taken, counts, missing, options.missing is not None)
     facts = measured(blanked(cells, missing), {column.name: facts_of_text(column) for column in columns})
     done = tuple(concluded(column, facts[column.name], options) for column in columns)
-    return Inferred(Schema(done, replace(dialect, decimal_comma=comma)), missing, ())
+    return Inferred(Schema(done, replace(dialect, decimal_comma=comma)), missing)
 
 
 def infer_typed(
@@ -82,7 +81,7 @@ def infer_typed(
             raise BadTableError(
                 f"{where}, column {column.name!r}: an infinite number", "replace it, or leave the cell empty"
             )
-    return Inferred(Schema(tuple(concluded(column, facts[column.name], options) for column in columns)), {}, ())
+    return Inferred(Schema(tuple(concluded(column, facts[column.name], options) for column in columns)), {})
 
 
 def typed(strings: pl.LazyFrame, inferred: Inferred) -> pl.LazyFrame:

@@ -34,10 +34,10 @@ def fit_text(strings: pl.LazyFrame, schema: Schema, options: ReadOptions, *, loc
     _refuse(strings, schema, misfits, locate)
     further = [name for name in names if name not in schema]
     if not further:
-        return Inferred(schema, missing, ())
+        return Inferred(schema, missing)
     wishes = replace(options.only(further), decimal_comma=comma)
     more = infer_text(strings.select(further), wishes, schema.dialect, locate=locate)
-    return Inferred(_joined(schema, more.schema), {**missing, **more.missing}, more.notes)
+    return Inferred(_joined(schema, more.schema), {**missing, **more.missing})
 
 
 def fit_typed(
@@ -55,7 +55,7 @@ def fit_typed(
     further = [name for name in dtypes.names() if name not in schema]
     more = infer_typed(frame.select(further), options.only(further)).schema if further else Schema(())
     columns = [values.alias(name) for name, values in converted.items()]
-    return frame.select(*columns, *further), Inferred(_joined(schema, more), {}, ())
+    return frame.select(*columns, *further), Inferred(_joined(schema, more), {})
 
 
 def _joined(schema: Schema, more: Schema) -> Schema:

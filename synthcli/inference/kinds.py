@@ -47,10 +47,16 @@ def facts_of_text(column: Column) -> dict[str, pl.Expr]:
     common = _common_facts(column.name)
     if column.dtype == "Int64":
         number = reading(column)
-        return common | {"low": number.min(), "high": number.max()}
+        return common | {"low": number.min(), "high": number.max(), "dates": _like_dates(number)}
     if column.dtype == "Float64":
         return common | _decimal_facts(column)
     return common | (_text_facts(column) if column.dtype == "String" else {})
+
+
+def _like_dates(number: pl.Expr) -> pl.Expr:
+    """Whether whole numbers may all be read as yyyymmdd, between 1900 and 2100."""
+    month, day = number // 100 % 100, number % 100
+    return (number.is_between(19_000_101, 21_001_231) & month.is_between(1, 12) & day.is_between(1, 31)).all()
 
 
 def _text_facts(column: Column) -> dict[str, pl.Expr]:
@@ -154,5 +160,5 @@ def _doubts(column: Column, facts: Facts) -> Iterator[str]:
         yield f"has {unique:,} different values in {n:,} rows, many for categories"
     if column.dtype == "String" and n / 2 <= facts.get("numbers", 0) < n:
         yield f"{facts['numbers']:,} of {n:,} values are numbers; kept as text (data.missing may name missing tokens)"
-    if column.dtype == "Int64" and facts["low"] >= 19_000_101 and facts["high"] <= 21_001_231:
+    if facts.get("dates"):
         yield "may be dates as yyyymmdd; taken as whole numbers (type: datetime, format: '%Y%m%d' says otherwise)"
