@@ -140,9 +140,8 @@ def _write_float(cell: pl.Expr, column: Column) -> pl.Expr:
     if decimals is None:
         return cell.cast(pl.String)
     text = cell.map_batches(lambda series: _with_digits(series, decimals), return_dtype=pl.String, is_elementwise=True)
-    if decimals == 0 or column.fixed_decimals:
-        return text
-    return text.str.strip_chars_end("0").str.strip_chars_end(".")
+    spare = decimals - column.least_decimals
+    return text.str.replace(rf"0{{1,{spare}}}$", "").str.strip_chars_end(".") if spare else text
 
 
 def _with_digits(numbers: pl.Series, decimals: int) -> pl.Series:

@@ -44,8 +44,9 @@ class Column:
         ``Datetime[us]``, ``Datetime[us, UTC]`` (unit ms, us or ns; zone as named).
     decimals
         Numeric: digits after the point that the source uses at most; 0 for whole numbers, ``None`` for no limit.
-    fixed_decimals
-        Numeric: every value is written with exactly ``decimals`` digits (``1.50``).
+    least_decimals
+        Numeric: digits after the point that every value is written with at least (``2.0``); equal to ``decimals`` where
+        the source has the same number everywhere (``1.50``).
     format
         Datetime: the strftime format of the text source; ``None`` where the source is Parquet.
     spelling
@@ -60,7 +61,7 @@ class Column:
     kind: Kind
     dtype: str
     decimals: int | None = None
-    fixed_decimals: bool = False
+    least_decimals: int = 0
     format: str | None = None
     spelling: tuple[str, str] | None = None
     missing: str = ""

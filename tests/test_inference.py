@@ -38,21 +38,22 @@ def test_whole_numbers_are_int64_without_decimals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "decimals", "fixed"),
+    ("cells", "decimals", "least"),
     [
-        (("1.50", "2.25"), 2, True),
-        (("1.5", "2.25", "3"), 2, False),
-        (("1.50", "2.5"), 1, False),
-        (("1.0", "2.0"), 1, True),
-        (("5.", "6."), 1, True),
-        ((".5", "0.25"), 2, False),
-        (("1e5", "2.5"), None, False),
-        (("0.1234567890123456", "1.5"), None, False),
+        (("1.50", "2.25"), 2, 2),
+        (("1.5", "2.25", "3"), 2, 0),
+        (("1.5", "2.25", "3.0"), 2, 1),
+        (("1.50", "2.5"), 1, 1),
+        (("1.0", "2.0"), 1, 1),
+        (("5.", "6."), 1, 1),
+        ((".5", "0.25"), 2, 1),
+        (("1e5", "2.5"), None, 0),
+        (("0.1234567890123456", "1.5"), None, 0),
     ],
 )
-def test_decimals_are_the_digits_behind_the_point(cells: tuple[str, ...], decimals: int | None, fixed: bool) -> None:
+def test_decimals_are_the_digits_behind_the_point(cells: tuple[str, ...], decimals: int | None, least: int) -> None:
     found = column(*cells)
-    assert (found.dtype, found.decimals, found.fixed_decimals) == ("Float64", decimals, fixed)
+    assert (found.dtype, found.decimals, found.least_decimals) == ("Float64", decimals, least)
 
 
 @given(st.lists(st.decimals(-(10**6), 10**6, places=3), min_size=1, max_size=5))
@@ -68,6 +69,16 @@ def test_fixed_decimals_are_written_back_exactly(numbers: list[object]) -> None:
 @pytest.mark.parametrize("cells", [("00123",), ("+1",), ("1_000",), ("inf",), ("1e999",), ("9" * 19,), ("1,5",)])
 def test_text_that_would_lose_something_as_a_number_stays_text(cells: tuple[str, ...]) -> None:
     assert column(*cells).dtype == "String"
+
+
+@given(st.lists(st.decimals(-1000, 1000, places=4), min_size=1, max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_decimals_as_other_programs_write_floats_are_written_back_exactly(numbers: list[object]) -> None:
+    cells = pl.DataFrame({"a": [repr(float(number)) for number in numbers]})
+    inferred = infer_text(cells)
+    again = typed(cells.lazy(), inferred).select(writing(inferred.schema["a"])).collect()
+    if not cells["a"].str.contains("e|-0.0$").any():
+        assert again.equals(cells)
 
 
 # booleans

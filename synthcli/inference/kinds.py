@@ -75,7 +75,6 @@ def _decimal_facts(column: Column) -> dict[str, pl.Expr]:
     point = text.str.find("[.,]").cast(pl.Int64)
     digits = text.str.strip_chars_start("-0.,")
     return {
-        "most": _behind(text, point).max(),
         "fewest": _behind(text, point).min(),
         "used": _behind(text.str.strip_chars_end("0"), point).max(),
         "digits": (digits.str.len_bytes().cast(pl.Int64) - digits.str.contains("[.,]").cast(pl.Int64)).max(),
@@ -119,11 +118,8 @@ def _with_decimals(column: Column, facts: Facts) -> Column:
         return column
     if facts["digits"] > 15:
         return replace(column, doubts=(*column.doubts, "has more than 15 digits: written as the nearest float"))
-    if facts["used"] == 0:
-        return replace(column, decimals=max(1, facts["most"]), fixed_decimals=True)
-    if facts["fewest"] == facts["most"]:
-        return replace(column, decimals=facts["most"], fixed_decimals=True)
-    return replace(column, decimals=facts["used"])
+    least = facts["fewest"] if facts["used"] else max(1, facts["fewest"])  # a point without digits is not kept
+    return replace(column, decimals=max(facts["used"], least), least_decimals=least)
 
 
 def _kind(column: Column, facts: Facts) -> Kind:

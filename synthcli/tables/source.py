@@ -208,7 +208,7 @@ def _with_scale(schema: Schema, scale: dict[str, tuple[int, int]]) -> Schema:
 
 def _as_decimals(column: Column, precision: int, digits: int) -> Column:
     doubts = ("is stored as decimals of more than 15 digits; taken as floats",) if precision > 15 else ()
-    return replace(column, decimals=digits, fixed_decimals=digits > 0, doubts=column.doubts + doubts)
+    return replace(column, decimals=digits, least_decimals=digits, doubts=column.doubts + doubts)
 
 
 def _doubts(schema: Schema, known: Schema | None) -> Iterator[str]:

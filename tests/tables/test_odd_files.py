@@ -261,4 +261,4 @@ def test_stored_types_are_taken_without_loss(tmp_path: Path) -> None:
     frame.write_parquet(path)
     source = open_table(path)
     assert source.read().rows()[1] == (2.25, "y", "y", None, None, "2", datetime(2020, 1, 1))
-    assert (source.schema["decimal"].decimals, source.schema["decimal"].fixed_decimals) == (2, True)
+    assert (source.schema["decimal"].decimals, source.schema["decimal"].least_decimals) == (2, 2)

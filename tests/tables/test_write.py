@@ -82,7 +82,7 @@ def test_cell_that_would_need_quotes_in_a_file_without_is_refused(tmp_path: Path
 def test_numbers_are_rounded_to_the_digits_of_the_source(tmp_path: Path) -> None:
     schema = Schema(
         (
-            Column("fixed", Kind.NUMERIC, "Float64", decimals=2, fixed_decimals=True),
+            Column("fixed", Kind.NUMERIC, "Float64", decimals=2, least_decimals=2),
             Column("most", Kind.NUMERIC, "Float64", decimals=7),
             Column("whole", Kind.NUMERIC, "Int64", decimals=0),
             Column("free", Kind.NUMERIC, "Float64"),
