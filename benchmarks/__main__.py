@@ -109,6 +109,23 @@ def split(folder: Path) -> None:
     show(benchmark.name, *_spread(benchmark, compare(benchmark, 3)))
 
 
+def split_large(folder: Path) -> None:
+    """Splitting ten million rows from Parquet to Parquet against polars streaming a copy."""
+    import polars as pl
+
+    parts = [wide_table(folder / f"part{number}.parquet", 1_000_000, seed=number) for number in range(10)]
+    path = folder / "ten.parquet"
+    pl.scan_parquet(parts).sink_parquet(path)
+    benchmark = Benchmark(
+        "split 10 million rows x 15 columns",
+        "import polars as pl\nfrom synthcli.app import run\nimport synthcli.tables",
+        f"run(['split', {str(path)!r}, '--out', {str(folder / 'out10')!r}, '-q', '--json'])",
+        "polars copies it",
+        f"pl.scan_parquet({str(path)!r}).sink_parquet({str(folder / 'copy10.parquet')!r}, compression='zstd')",
+    )
+    show(benchmark.name, *_spread(benchmark, compare(benchmark, 2)))
+
+
 def audit(folder: Path) -> None:
     """Accuracy, diversity and privacy on a million rows a side, no row left out."""
     train = wide_table(folder / "train.parquet", 1_000_000, seed=1)
@@ -146,7 +163,13 @@ def _spread(benchmark: Benchmark, found: tuple[Measured, Measured | None]) -> tu
     return found[0], benchmark.rival_name, found[1]
 
 
-BENCHMARKS: dict[str, Callable[[Path], None]] = {"start_up": start_up, "split": split, "audit": audit, "copula": copula}
+BENCHMARKS: dict[str, Callable[[Path], None]] = {
+    "start_up": start_up,
+    "split": split,
+    "split_large": split_large,
+    "audit": audit,
+    "copula": copula,
+}
 
 
 def main(names: list[str]) -> None:

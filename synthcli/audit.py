@@ -31,12 +31,17 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """The three tables of an audit, with the same modelled columns, each with at least one row."""
+    """The tables of an audit, with the same modelled columns, each with at least one row.
+
+    ``privacy_holdout`` is the slice of a time split's training period that was reserved for the privacy measures; else
+    it is ``None``, and the holdout serves for them too.
+    """
 
     train: pl.DataFrame
     holdout: pl.DataFrame
     synthetic: pl.DataFrame
     schema: Schema
+    privacy_holdout: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ def audit(
             estimates.append(measure_category_coverage(train, holdout, synthetic, schema))
     if "privacy" in families:
         with phase("privacy"):
-            estimates.append(measure_known_records(train, holdout, synthetic, schema))
+            reserved = [holdout] if tables.privacy_holdout is None else [holdout, tables.privacy_holdout]
+            estimates.append(measure_known_records(train, pl.concat(reserved), synthetic, schema))
     if "utility" in families:
         with phase("utility"):
             estimates += measure_utility(

@@ -73,13 +73,28 @@ def canonical_bits(series: pl.Series) -> Keys:
 
 def occurrences(keys: Keys) -> npt.NDArray[np.int64]:
     """Return for each key how many equal ones stand before it: 0, 1, 2 … within each group of equal keys."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(keys) else order
-    sizes = np.diff(np.append(starts, len(keys)))
-    numbers = np.empty(len(keys), dtype=np.int64)
-    numbers[order] = np.arange(len(keys)) - np.repeat(starts, sizes)
+    numbers = np.zeros(len(keys), dtype=np.int64)
+    repeated = np.flatnonzero(_stand_in(keys, _repeated(keys)))
+    order = np.argsort(keys[repeated], kind="stable")
+    ordered = keys[repeated][order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ordered) else order
+    sizes = np.diff(np.append(starts, len(ordered)))
+    numbers[repeated[order]] = np.arange(len(ordered)) - np.repeat(starts, sizes)
     return numbers
+
+
+def _repeated(keys: Keys) -> Keys:
+    """Return the keys that stand more than once, sorted. A plain sort is ten times as fast as one with positions."""
+    ordered = np.sort(keys)
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def _stand_in(keys: Keys, few: Keys) -> npt.NDArray[np.bool_]:
+    """Return which of ``keys`` stand in the sorted ``few``."""
+    if not len(few):
+        return np.zeros(len(keys), dtype=np.bool_)
+    found: npt.NDArray[np.bool_] = few[np.minimum(np.searchsorted(few, keys), len(few) - 1)] == keys
+    return found
 
 
 def _number_bits(series: pl.Series) -> Keys:

@@ -91,7 +91,7 @@ def test_wrong_usage_exits_2_with_a_way_out(
 
 
 def test_an_error_in_json_is_one_document_on_stdout(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
-    assert run(["split", str(tmp_path / "absent.csv"), "--json"]) == 3
+    assert run(["split", str(tmp_path / "absent.csv"), "--json", "--out", str(tmp_path / "out")]) == 3
     document = json.loads(capsys.readouterr().out)
     assert document["schema_version"] == 1
     assert (document["command"], document["status"], document["exit_code"]) == ("split", "error", 3)
@@ -105,7 +105,7 @@ def test_an_unforeseen_error_exits_4_without_its_text(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a secret cell")
 
-    monkeypatch.setattr("synthcli.splitting.holdout_sides", crash)
+    monkeypatch.setattr("synthcli.splitting.sides", crash)
     assert run(["split", str(flights_csv), "--out", str(tmp_path)]) == 4
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err

@@ -325,3 +325,18 @@ def test_reading_is_null_where_the_text_means_nothing() -> None:
         None,
         None,
     ]
+
+
+def test_a_long_tables_ids_and_constants_are_proved_on_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthcli.inference.kinds._DISTINCT_ROWS", 30)
+    frame = pl.DataFrame(
+        {
+            "repeats_late": [f"k{i % 39}" for i in range(40)],
+            "unique": [f"k{i}" for i in range(40)],
+            "second_late": ["a"] * 39 + ["b"],
+            "constant": ["a"] * 40,
+        }
+    )
+    found = infer_typed(frame, ReadOptions()).schema
+    assert [column.kind for column in found] == [Kind.CATEGORICAL, Kind.ID, Kind.CATEGORICAL, Kind.CATEGORICAL]
+    assert ["same value" in " ".join(column.doubts) for column in found] == [False, False, False, True]

@@ -8,6 +8,7 @@ can be configured.
 from __future__ import annotations
 
 import codecs
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -66,6 +67,12 @@ def _known_codec(name: str) -> str:
     return name
 
 
+def _instant(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Instant = Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")]
 Share = Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, e.g. 0.2")]
 Probability = Annotated[float, Field(gt=0, lt=1), expected("a probability between 0 and 1, e.g. 0.001")]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED), expected("a whole number from 0 to 2^63 - 1")]
@@ -90,6 +97,10 @@ class SplitMethod(StrEnum):
     """How the side of the split that a row belongs to is decided."""
 
     HASH = "hash"
+    GROUP = "group"
+    STRATIFIED = "stratified"
+    TIME = "time"
+    RANDOM = "random"
 
 
 class ColumnOverride(Section):
@@ -143,13 +154,37 @@ class SplitSection(Section):
     holdout: Share = Field(default=0.2, description="The share of rows (or of groups, with `by`) to reserve.")
     method: Annotated[SplitMethod, Field(strict=False)] = Field(
         default=SplitMethod.HASH,
-        description="How a row's side is decided; hash: by its content, so that it stays there as the data grow.",
+        description="How a row's side is decided; hash: by its content; group: by that of `by`; stratified: by its "
+        "content, with exact shares in each stratum of `by` (or of the target); time: the latest rows are reserved; "
+        "random: drawn once and remembered.",
     )
     by: list[str] = Field(
         default_factory=list,
-        description="Columns whose rows belong together, e.g. a person's id: equal values go to one side.",
+        description="hash, group: columns whose rows belong together, e.g. a person's id: equal values go to one side. "
+        "stratified: the columns whose combinations are the strata.",
     )
     salt: str = Field(default="synthcli", description="Text mixed into the hash; another salt gives another split.")
+    since: Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")] | None = (
+        Field(
+            default=None,
+            description="time: the first reserved instant; null: so that `holdout` of the rows are reserved.",
+        )
+    )
+    privacy_holdout: Annotated[float, Field(ge=0, lt=1), expected("a share from 0 to below 1, e.g. 0.1")] = Field(
+        default=0.1,
+        description="time: the share of the earlier rows that is reserved too, for the privacy measures, "
+        "since later rows differ from the training rows by their time.",
+    )
+
+    @model_validator(mode="after")
+    def _method_has_what_it_needs(self) -> Self:
+        if self.method is SplitMethod.GROUP and not self.by:
+            raise refusal("the method group needs the columns that make up a group: set split.by")
+        if self.by and self.method in (SplitMethod.TIME, SplitMethod.RANDOM):
+            raise refusal(f"the method {self.method} knows no groups: leave split.by empty, or use the method group")
+        if self.since is not None and self.method is not SplitMethod.TIME:
+            raise refusal("since goes with the method time")
+        return self
 
 
 class GaussianCopula(Section):

@@ -16,7 +16,7 @@ import polars as pl
 from synthcli.errors import BadTableError
 from synthcli.forms import dtype_name, reading
 from synthcli.inference.candidates import Way, demanded_ways, detected_ways
-from synthcli.inference.kinds import concluded, facts_of_stored, facts_of_text, measured
+from synthcli.inference.kinds import concluded, facts_of_stored, facts_of_text, measured, measured_with_distinct
 from synthcli.inference.missing import Counts, all_tokens, blanked, missing_tokens, with_tokens
 from synthcli.inference.overrides import READABLE_KINDS, ReadOptions, check_overrides, demanded_kind
 from synthcli.inference.timeformats import swapped
@@ -59,7 +59,7 @@ def infer_text(
         _check_demand(taken[name], proposed[name], counts[name], options, tokens, locate or _row_number(cells))
     missing = missing_tokens(taken, counts, options)
     columns = with_tokens(taken, counts, missing, options.missing is not None)
-    facts = measured(blanked(cells, missing), {column.name: facts_of_text(column) for column in columns})
+    facts = measured_with_distinct(blanked(cells, missing), {column.name: facts_of_text(column) for column in columns})
     done = tuple(concluded(column, facts[column.name], options) for column in columns)
     return Inferred(Schema(done, replace(dialect, decimal_comma=comma)), missing)
 
@@ -75,7 +75,7 @@ def infer_typed(
     dtypes = cells.collect_schema()
     check_overrides(dtypes.names(), options)
     columns = [_from_dtype(name, dtype) for name, dtype in dtypes.items()]
-    facts = measured(cells, {column.name: facts_of_stored(column) for column in columns})
+    facts = measured_with_distinct(cells, {column.name: facts_of_stored(column) for column in columns})
     for column in columns:
         if facts[column.name].get("infinite"):
             raise BadTableError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ _MANY_SPACES = 3
 _LONGEST_ID = 64
 _MANY_LEVELS = 1_000
 _MOST_DECIMALS = 6
+_DISTINCT_ROWS = 1_000_000
 
 
 def measured(cells: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]) -> dict[str, dict[str, Any]]:
@@ -36,10 +37,35 @@ def measured(cells: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]) -
     return found
 
 
+def measured_with_distinct(
+    cells: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]
+) -> dict[str, dict[str, Any]]:
+    """Compute the named facts, and as ``unique`` how many different values each column has among its ``looked`` ones.
+
+    Counting different values is what costs most in a long table, so it is done on the first rows, and on all rows only
+    for columns where that could change the answer: no value repeated yet, or no second value seen.
+    """
+    found = measured(cells, wanted)
+    for name, facts in _distinct(cells.head(_DISTINCT_ROWS), wanted).items():
+        found[name] |= facts
+    open_ = [n for n, f in found.items() if f["looked"] < f["n"] and f["unique"] in (0, 1, f["looked"])]
+    for name, facts in _distinct(cells, open_).items():
+        found[name] |= facts
+    return found
+
+
+def _distinct(cells: pl.LazyFrame, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    wanted = {}
+    for name in names:
+        cell = pl.col(name)
+        different = cell.hash().n_unique() - cell.has_nulls().cast(pl.UInt32)
+        wanted[name] = {"unique": different, "looked": cell.count()}
+    return measured(cells, wanted) if wanted else {}
+
+
 def _common_facts(name: str) -> dict[str, pl.Expr]:
     cell = pl.col(name)
-    different = cell.hash().n_unique() - cell.has_nulls().cast(pl.UInt32)
-    return {"n": cell.count(), "nulls": cell.null_count(), "unique": different}
+    return {"n": cell.count(), "nulls": cell.null_count()}
 
 
 def facts_of_text(column: Column) -> dict[str, pl.Expr]:
@@ -130,7 +156,7 @@ def _kind(column: Column, facts: Facts) -> Kind:
     odd_number = 0.9 * facts["n"] <= facts["numbers"] < facts["n"]
     distinct = facts["unique"] == facts["n"] and facts["n"] >= _ENOUGH_ROWS and not odd_number
     long = facts["chars"] > _LONG_TEXT or facts["spaces"] >= _MANY_SPACES
-    if long and facts["unique"] > facts["n"] / 2 and facts["n"] >= _ENOUGH_ROWS:
+    if long and facts["unique"] > facts["looked"] / 2 and facts["n"] >= _ENOUGH_ROWS:
         return Kind.TEXT
     return Kind.ID if distinct and facts["longest"] <= _LONGEST_ID else Kind.CATEGORICAL
 
@@ -144,7 +170,7 @@ def _is_integer_id(name: str, facts: Facts) -> bool:
 
 
 def _doubts(column: Column, facts: Facts) -> Iterator[str]:
-    n, unique = facts["n"], facts["unique"]
+    n, unique, looked = facts["n"], facts["unique"], facts["looked"]
     if not n:
         yield "has no value at all"
         return
@@ -152,8 +178,8 @@ def _doubts(column: Column, facts: Facts) -> Iterator[str]:
         yield "holds empty texts; in a text file they read as missing"
     if unique == 1:
         yield "has the same value in every row that has one"
-    if column.kind is Kind.CATEGORICAL and n >= _ENOUGH_ROWS and (unique > n / 2 or unique > _MANY_LEVELS):
-        yield f"has {unique:,} different values in {n:,} rows, many for categories"
+    if column.kind is Kind.CATEGORICAL and n >= _ENOUGH_ROWS and (unique > looked / 2 or unique > _MANY_LEVELS):
+        yield f"has {unique:,} different values in {looked:,} rows, many for categories"
     if column.dtype == "String" and n / 2 <= facts.get("numbers", 0) < n:
         yield f"{facts['numbers']:,} of {n:,} values are numbers; kept as text (data.missing may name missing tokens)"
     if facts.get("dates"):

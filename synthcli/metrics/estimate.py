@@ -7,7 +7,7 @@ tell "not measured" from "good".
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import isfinite, sqrt
+from math import ceil, isfinite, sqrt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -99,6 +99,16 @@ def wilson_interval(successes: int, trials: int) -> Interval:
     low = max(0.0, centre - half) if successes else 0.0  # exact ends, which rounding would miss by 1e-20
     high = min(1.0, centre + half) if successes < trials else 1.0
     return Interval(low, high)
+
+
+def share_half_width(rows: int) -> float:
+    """Return the half-width of a share's 95 % interval from ``rows`` rows, at worst (a share of one half)."""
+    return float(stats.norm.ppf(0.5 + LEVEL / 2)) * 0.5 / sqrt(rows)
+
+
+def rows_for_half_width(half: float) -> int:
+    """Return the smallest number of rows from which a share's 95 % interval is at most ± ``half`` at worst."""
+    return ceil((float(stats.norm.ppf(0.5 + LEVEL / 2)) * 0.5 / half) ** 2)
 
 
 def normal_interval(value: float, se: float, bounds: tuple[float, float]) -> Interval:

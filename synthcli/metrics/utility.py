@@ -11,60 +11,26 @@ holdout, not on which rows were sampled or trained on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from synthcli.encoding import category_counts, numbers
+from synthcli.metrics.boosting import Features, Floats, Weighted, auc, one_thread, settings
 from synthcli.metrics.estimate import LEVEL, Estimate, Interval, not_measured
 from synthcli.schema import Column, Kind, Schema
-from synthcli.seeds import generator, stage_seed
+from synthcli.seeds import generator
 
 FAMILY = "utility"
-MAX_LEVELS = 254  # the booster's limit for categories, less one code for all others
 MAX_CLASSES = 50
 RESAMPLES = 200
 MIN_CLASS_ROWS = 2
-#: The booster's OpenMP threads wait by spinning: two of them on a core that is busy otherwise take fifty times as long.
-_THREADS = 1
 _NAMES = ("utility.tstr", "utility.trtr", "utility.ratio")
 
-Floats = npt.NDArray[np.float64]
-#: row weights -> score
-Weighted = Callable[[Floats], float]
 #: (truth, predictions) -> score as a function of row weights
 Score = Callable[[npt.NDArray[Any], Floats], Weighted]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Features:
-    """Turns tables into the booster's matrix; categories are fitted on the training part."""
-
-    columns: tuple[Column, ...]
-    levels: dict[str, pl.Series]
-
-    @classmethod
-    def fit(cls, train: pl.DataFrame, columns: Sequence[Column]) -> Features:
-        """Keep each categorical column's most frequent levels."""
-        levels = {c.name: category_counts(train[c.name])["level"][:MAX_LEVELS] for c in columns if _is_category(c)}
-        return cls(tuple(columns), levels)
-
-    def matrix(self, frame: pl.DataFrame) -> Floats:
-        """Return float64 of shape (rows, columns): numbers as they are, categories as codes, missing as NaN."""
-        return np.column_stack([self._encode(frame[column.name], column) for column in self.columns])
-
-    def _encode(self, series: pl.Series, column: Column) -> Floats:
-        if column.name not in self.levels:
-            return numbers(series)
-        levels = self.levels[column.name]
-        lookup = pl.DataFrame({"level": levels, "code": pl.Series(range(len(levels)), dtype=pl.Float64)})
-        codes = series.to_frame("level").join(lookup, on="level", how="left", maintain_order="left")["code"]
-        other = pl.when(series.is_null()).then(None).otherwise(float(len(levels)))
-        return numbers(codes.to_frame("code").select(pl.col("code").fill_null(other)).to_series())
 
 
 def measure_utility(
@@ -92,22 +58,6 @@ def measure_utility(
     if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
         return _classify(parts, column, features, seed)
     return _regress(parts, column, features, seed)
-
-
-def auc(positive: npt.NDArray[np.bool_], score: Floats) -> Weighted:
-    """Return the ROC AUC as a function of row weights: the chance that a positive row scores above a negative one.
-
-    Ties count half. The rows are ranked once, so that a bootstrap costs two sums a resample.
-    """
-    distinct, rank = np.unique(score, return_inverse=True)
-
-    def weighted(weight: Floats) -> float:
-        ups = np.bincount(rank, weights=weight * positive, minlength=len(distinct))
-        downs = np.bincount(rank, weights=weight * ~positive, minlength=len(distinct))
-        below = np.cumsum(downs) - downs / 2
-        return float((ups * below).sum() / (ups.sum() * downs.sum()))
-
-    return weighted
 
 
 def r2(truth: Floats, predicted: Floats) -> Weighted:
@@ -151,9 +101,9 @@ def _classify(parts: list[pl.DataFrame], column: Column, features: list[Column],
     def predict(part: pl.DataFrame, y: npt.NDArray[Any]) -> Floats:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        model = HistGradientBoostingClassifier(**_settings(encode, seed))
+        model = HistGradientBoostingClassifier(**settings(encode, seed, FAMILY))
         scores = np.zeros((len(x_test), len(classes)))
-        with threadpool_limits(_THREADS):
+        with one_thread():
             model.fit(encode.matrix(part)[y >= 0], y[y >= 0])
             scores[:, model.classes_] = model.predict_proba(x_test)
         return scores
@@ -174,21 +124,12 @@ def _regress(parts: list[pl.DataFrame], column: Column, features: list[Column], 
     def predict(part: pl.DataFrame, y: Floats) -> Floats:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        model = HistGradientBoostingRegressor(**_settings(encode, seed))
-        with threadpool_limits(_THREADS):
+        model = HistGradientBoostingRegressor(**settings(encode, seed, FAMILY))
+        with one_thread():
             return np.asarray(model.fit(encode.matrix(part), y).predict(x_test), dtype=np.float64)
 
     predictions = [predict(synthetic, truth[2]), predict(train, truth[0])]
     return _compare(truth[1], predictions, r2, 0.0, "R²", (None, 1.0), seed)
-
-
-def _settings(encode: Features, seed: int) -> dict[str, Any]:
-    return {
-        "max_iter": 100,
-        "early_stopping": False,
-        "categorical_features": [column.name in encode.levels for column in encode.columns],
-        "random_state": stage_seed(seed, FAMILY, "model") % 2**32,
-    }
 
 
 def _compare(
@@ -240,10 +181,6 @@ def _resample(truth: npt.NDArray[Any], rng: np.random.Generator) -> Floats:
 def _percentiles(draws: Floats) -> Interval:
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
-
-
-def _is_category(column: Column) -> bool:
-    return column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN)
 
 
 def _none(reason: str) -> tuple[Estimate, ...]:

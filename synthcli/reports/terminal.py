@@ -27,7 +27,7 @@ _MARKS = {"pass": "pass", "fail": "FAIL", "warn": "warn", "not_measured": "n/m"}
 
 
 def split_report(result: Mapping[str, Any], target: str | None) -> RenderableType:
-    """Render what ``split`` did: rows on each side and the target's classes."""
+    """Render what ``split`` did: rows on each side, the target's classes, and how alike the sides are."""
     rows: Mapping[str, int] = result["rows"]
     total = sum(rows.values())
     table = _table("part", "rows", "share", *([f"{target} shares"] if any(result["target_shares"].values()) else []))
@@ -35,7 +35,20 @@ def split_report(result: Mapping[str, Any], target: str | None) -> RenderableTyp
         shares = result["target_shares"].get(name, {})
         listed = ", ".join(f"{level} {share:.1%}" for level, share in shares.items())
         table.add_row(name, f"{count:,}", f"{count / total:.1%}", *([listed] if shares else []))
-    return table
+    return Group(table, *_likeness(result))
+
+
+def _likeness(result: Mapping[str, Any]) -> list[RenderableType]:
+    if "overlap" not in result:
+        return []
+    overlap, told = result["overlap"], result["c2st"]
+    facts = {
+        f"of {overlap['rows']:,} holdout rows": f"{overlap['equal']:,} are in train as well, "
+        f"{overlap['near']:,} but for one column"
+    }
+    if told is not None:
+        facts["told apart by AUC"] = f"{told['auc']:.3f} ({told['low']:.3f} … {told['high']:.3f}); .5 is not at all"
+    return [Text(), facts_report(facts)]
 
 
 def facts_report(facts: Mapping[str, str]) -> RenderableType:

@@ -7,6 +7,7 @@ atomically; text is always written as UTF-8.
 """
 
 from synthcli.inference import ReadOptions
+from synthcli.tables.divide import write_parts
 from synthcli.tables.source import Source, open_table
 from synthcli.tables.write import format_of, to_text, write_batches, write_stream, write_table
 
@@ -17,6 +18,7 @@ __all__ = [
     "open_table",
     "to_text",
     "write_batches",
+    "write_parts",
     "write_stream",
     "write_table",
 ]

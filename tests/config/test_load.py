@@ -129,7 +129,10 @@ WRONG = [
     ("split: {holdout: 1}", "1:18: split.holdout: got 1, expected a share between 0 and 1, e.g. 0.2"),
     ("split: {holdout: .nan}", "1:18: split.holdout: got NaN, expected a share between 0 and 1, e.g. 0.2"),
     ("split: {holdout: null}", "1:18: split.holdout: got null, expected a share between 0 and 1, e.g. 0.2"),
-    ("split:\n  method: hsh", "2:11: split.method: got \"hsh\", expected one of hash; did you mean 'hash'?"),
+    (
+        "split:\n  method: hsh",
+        "2:11: split.method: got \"hsh\", expected one of hash, group, stratified, time, random; did you mean 'hash'?",
+    ),
     ("split:\n  by: tailnum", '2:7: split.by: got "tailnum", expected a list, e.g. [a, b]'),
     ("split: {salt: 7}", '1:15: split.salt: got 7, expected text: write it as "7"'),
     ("split: 0.2", "1:8: split: got 0.2, expected keys with values"),
@@ -223,7 +226,7 @@ WRONG = [
     ("split: {rows: 3}", "1:9: split.rows: unknown key; it belongs at 'sample.rows'"),
     ("seed: 3", "1:1: seed: unknown key; it belongs at 'sample.seed' or 'run.seed'"),
     ("Output-Dir: 3", "1:1: Output-Dir: unknown key; did you mean 'run.output_dir'?"),
-    ("split: {7: x}", "1:9: split.7: unknown key; known here: holdout, method, by, salt"),
+    ("split: {7: x}", "1:9: split.7: unknown key; known here: holdout, method, by, salt, since, privacy_holdout"),
     (
         "true: x",
         "1:1: true: unknown key; known here: data, split, synthesizer, sample, validate, run",
@@ -473,7 +476,7 @@ def test_the_schema_describes_every_key_and_allows_no_others() -> None:
 
 
 def test_known_keys_follow_the_models() -> None:
-    assert known_at(("split",)) == ["holdout", "method", "by", "salt"]
+    assert known_at(("split",)) == ["holdout", "method", "by", "salt", "since", "privacy_holdout"]
     assert "min_of_reference" in known_at(("validate", "gates", "0"))
     assert known_at(("data", "columns")) == []
     assert known_at(("data", "columns", "x")) == ["type", "format"]

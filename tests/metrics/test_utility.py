@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score, roc_auc_score
 
-from synthcli.metrics.utility import auc, class_auc, measure_utility, r2
+from synthcli.metrics.boosting import auc
+from synthcli.metrics.utility import class_auc, measure_utility, r2
 
 
 def measure(train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, **options) -> dict:
