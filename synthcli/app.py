@@ -6,6 +6,7 @@ it works. Importing this module loads none of polars, numpy, pandas, sklearn, sd
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -22,13 +23,16 @@ from synthcli import __version__
 from synthcli.commands.envelope import error_document, print_document
 from synthcli.commands.running import ClosedPipeError
 from synthcli.errors import EngineError, SynthcliError, UsageError
+from synthcli.progress import log_line
 
 #: Every command with its one line of help, in the order of the pipeline; each lives in the module of its name.
 COMMANDS = {
+    "init": "Look at a table and write a commented configuration for it.",
     "split": "Reserve a holdout that stays a holdout when the data grow.",
     "fit": "Train a generator on the training part only.",
     "sample": "Draw synthetic rows from a fitted generator.",
     "validate": "Audit synthetic rows against training part and holdout, and gate a release.",
+    "lineage": "Show what a file was made from, generation by generation.",
 }
 
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
@@ -92,16 +96,18 @@ def synthcli(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints errors, never raises."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows ? and the command goes on
     command = next((word for word in arguments if word in COMMANDS), "synthcli")
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="synthcli", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return _interrupted() if code == INTERRUPTED else code if isinstance(code, int) else 0
     except SynthcliError as error:
         return _report(error, command, arguments)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("synthcli: interrupted; nothing half-written was left behind\n")
-        return INTERRUPTED
+        return _interrupted()
     except Terminated:
         sys.stderr.write("synthcli: terminated; nothing half-written was left behind\n")
         return TERMINATED
@@ -111,6 +117,12 @@ def run(arguments: Sequence[str]) -> int:
         return _report(_foreseen(error), command, arguments)
 
 
+def _interrupted() -> int:
+    """SIGINT arrived; the parser turns it into its exit code, in whichever command it was."""
+    sys.stderr.write("synthcli: interrupted; nothing half-written was left behind\n")
+    return INTERRUPTED
+
+
 def _foreseen(error: Exception) -> SynthcliError:
     """Return the error in our own terms: the command line's, the file system's, or an unforeseen one.
 
@@ -118,6 +130,9 @@ def _foreseen(error: Exception) -> SynthcliError:
     """
     if hasattr(error, "format_message"):  # the parser's own usage errors
         return _chained(UsageError(error.format_message(), _usage_hint(error)), error)
+    if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
+        message = f"{error.filename}: a file stands where a folder is needed"
+        return _chained(UsageError(message, "name another folder with --out"), error)
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
         return _chained(EngineError(message, "check the path, its permissions and the free space"), error)
@@ -138,11 +153,11 @@ def _chained(error: SynthcliError, cause: Exception) -> SynthcliError:
 def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
         sys.stderr.write("".join(traceback.format_exception(error)))
-    sys.stderr.write(
-        f"synthcli {command}: {error.message}\n" if command != "synthcli" else f"synthcli: {error.message}\n"
-    )
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+    name = "synthcli" if command == "synthcli" else f"synthcli {command}"
+    if "--log-json" in arguments:
+        log_line(command, "error", error.message, hint=error.hint)
+    else:
+        sys.stderr.write(f"{name}: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
     if "--json" in arguments:
         print_document(error_document(command, error))
     return error.exit_code

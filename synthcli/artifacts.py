@@ -5,6 +5,7 @@ A reader never sees half of a file or of a generator's folder under its final na
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -25,7 +26,10 @@ def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
     ``mode`` sets the permission bits; without it the user's umask rules, as for any file that they write.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=f".tmp{final.suffix}", dir=final.parent)
+    _clear_stale(final)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{final.name}.{os.getpid()}-", suffix=f".tmp{final.suffix}", dir=final.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -72,6 +76,24 @@ def sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _clear_stale(final: Path) -> None:
+    """Remove temporary files for ``final`` of processes that are gone (killed, or the machine went down)."""
+    for path in final.parent.glob(f".{glob.escape(final.name)}.*-*.tmp*"):
+        pid = path.name.removeprefix(f".{final.name}.").split("-")[0]
+        if pid.isdecimal() and not _alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _umask_mode(full: int) -> int:

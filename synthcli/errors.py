@@ -57,6 +57,20 @@ class HoldoutRowsError(SynthcliError):
     exit_code = 3
 
 
+class SyntheticInputError(SynthcliError):
+    """A table that is to be learned from as real is on record as synthetic, wholly or in part."""
+
+    kind = "synthetic_input"
+    exit_code = 3
+
+
+class ContaminatedError(SynthcliError):
+    """A table that is to be learned from as real holds rows that this tool emitted itself."""
+
+    kind = "contaminated"
+    exit_code = 3
+
+
 class LockHeldError(SynthcliError):
     """Another run is working on the same output directory."""
 

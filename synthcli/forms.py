@@ -1,7 +1,8 @@
 """The form of values: how a cell's text becomes a typed value and how a typed value becomes text again.
 
-Expressions only; no file is touched here. ``inference`` decides what a column is and is strict about it; ``reading``
-then takes any text that can mean only one value of that type, so that a frozen schema also reads next month's file.
+Expressions only; no file is touched here. ``inference`` decides what a column is and is strict about it;
+``tolerant_reading`` then takes any text that can mean only one value of that type, so that a frozen schema also reads
+next month's file and what other programs write.
 ``writing`` is its inverse on every text that inference accepted without a doubt.
 """
 
@@ -96,6 +97,43 @@ def reading(column: Column, cell: pl.Expr | None = None, *, decimal_comma: bool 
     if dtype.is_float():
         return _read_float(cell, dtype, "," if decimal_comma else ".").alias(column.name)
     return _read_datetime(cell, column, dtype)
+
+
+def tolerant_reading(column: Column, cell: pl.Expr | None = None, *, decimal_comma: bool = False) -> pl.Expr:
+    """Return :func:`reading`, and for text that it cannot read the forms in which other programs write such values.
+
+    Those are whole numbers as ``1.0``, truth values as true/false, yes/no, t/f, y/n or 1/0 in any case, and ISO 8601
+    dates and times. None of them can mean another value of the column's type.
+    """
+    cell = pl.col(column.name) if cell is None else cell
+    own = reading(column, cell, decimal_comma=decimal_comma)
+    dtype = polars_dtype(column.dtype)
+    if dtype.is_integer():
+        whole = pl.when(cell.str.contains(r"^[+-]?\d+\.0*$")).then(cell.str.replace(r"\.0*$", ""))
+        return pl.coalesce(own, whole.cast(dtype, strict=False)).alias(column.name)
+    if dtype == pl.Boolean:
+        return pl.coalesce(own, _read_truth(cell)).alias(column.name)
+    if dtype.is_temporal() and column.format is not None:
+        return pl.coalesce(own, _read_iso(cell, dtype)).alias(column.name)
+    return own
+
+
+def _read_truth(cell: pl.Expr) -> pl.Expr:
+    text = cell.str.to_lowercase().str.replace(r"\.0*$", "")
+    yes, no = ["true", "t", "yes", "y", "1"], ["false", "f", "no", "n", "0"]
+    return pl.when(text.is_in(yes)).then(True).when(text.is_in(no)).then(False)
+
+
+def _read_iso(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Read ISO 8601; a date where midnight is meant, and UTC where a zone is wanted and none is said."""
+    text = cell.str.replace("T", " ", literal=True).str.strip_suffix("Z")
+    if not isinstance(dtype, pl.Datetime):
+        return text.str.replace(r" 00:00(:00(\.0+)?)?$", "").str.to_date("%Y-%m-%d", strict=False)
+    full = pl.when(text.str.len_chars() == 10).then(text + " 00:00:00").otherwise(text)
+    moment = full.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit=dtype.time_unit, strict=False)
+    if dtype.time_zone is None:
+        return moment
+    return moment.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
 
 
 def _read_float(cell: pl.Expr, dtype: pl.DataType, point: str) -> pl.Expr:

@@ -22,7 +22,7 @@ DEFAULT_RULES = (
     GateRule(metric="accuracy.bivariate", min_of_reference=0.6),
     GateRule(metric="diversity.category_coverage", min_of_reference=0.8),
     GateRule(metric="privacy.known_record_share", max_excess=0.005),
-    GateRule(metric="utility.ratio", min=0.6),
+    GateRule(metric="utility.ratio", min=0.6, bound="high"),
 )
 
 
@@ -96,11 +96,14 @@ def _check(name: str, limit: float, rule: GateRule, estimate: Estimate, required
         return _check_excess(limit, text, rule, estimate, value, required)
     threshold = limit
     if name == "min_of_reference":
-        reason = _no_reference(estimate)
-        if reason or estimate.reference is None:
-            return _unmeasured(estimate.name, text, rule, required, reason)
+        if estimate.reference is None:
+            return _unmeasured(estimate.name, text, rule, required, "the metric has no reference")
         floor = estimate.floor or 0.0
         threshold = floor + limit * (estimate.reference - floor)
+        below_floor = estimate.high is not None and estimate.high < min(floor, estimate.reference)
+        if _no_better_than_floor(estimate, floor) and not below_floor:
+            reason = "real rows themselves score no better than the floor"
+            return _unmeasured(estimate.name, text, rule, required, reason)
     holds = value <= threshold if name == "max" else value >= threshold
     return _verdict(estimate.name, text, rule, holds, value, threshold, required)
 
@@ -114,14 +117,13 @@ def _check_excess(limit: float, text: str, rule: GateRule, estimate: Estimate, v
     return _verdict(estimate.name, text, rule, holds, excess, limit, required)
 
 
-def _no_reference(estimate: Estimate) -> str:
-    """Return why a share of the reference cannot be asked for, or nothing where it can."""
-    if estimate.reference is None:
-        return "the metric has no reference"
-    spread = ((estimate.reference_se or 0.0) ** 2 + (estimate.floor_se or 0.0) ** 2) ** 0.5
-    if estimate.reference - (estimate.floor or 0.0) < 3 * spread or estimate.reference <= (estimate.floor or 0.0):
-        return "real rows themselves score no better than the floor"
-    return ""
+def _no_better_than_floor(estimate: Estimate, floor: float) -> bool:
+    """Whether a share of the way from floor to reference means nothing: they are within three standard errors.
+
+    What lies significantly below both (dependence that the generator invented) is bad all the same.
+    """
+    gap = (estimate.reference or 0.0) - floor
+    return gap <= 0 or gap < 3 * (estimate.gap_se or 0.0)
 
 
 def _verdict(

@@ -57,11 +57,16 @@ class Log:
 
     def _write(self, level: str, message: str) -> None:
         if self.as_json:
-            moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-            line: dict[str, Any] = {"time": moment, "level": level, "command": self.command, "message": message}
-            sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+            log_line(self.command, level, message)
         else:
             sys.stderr.write(f"warning: {message}\n" if level == "warning" else f"{message}\n")
+
+
+def log_line(command: str, level: str, message: str, **more: Any) -> None:
+    """Write one log line as a JSON object to stderr, with the time in UTC."""
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"time": moment, "level": level, "command": command, "message": message, **more}
+    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -27,6 +28,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         write_half(atomic_path(target))
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["report.json"]
+
+
+def test_what_a_killed_writer_left_is_cleared_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f".report.json.{dead.pid}-abc.tmp.json").write_text("half")
+    (tmp_path / f".report.json.{os.getppid()}-abc.tmp.json").write_text("half")
+    write_json(tmp_path / "report.json", {})
+    assert sorted(os.listdir(tmp_path)) == [f".report.json.{os.getppid()}-abc.tmp.json", "report.json"]
 
 
 def test_a_finished_write_replaces_the_old_file(tmp_path: Path) -> None:

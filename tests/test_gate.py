@@ -12,7 +12,7 @@ from synthcli.metrics.estimate import Estimate, not_measured
 
 SCORE = Estimate(
     "accuracy.bivariate", "accuracy", 0.80, 0.75, 0.85, 100, "higher", (0, 1),
-    reference=0.9, reference_se=0.01, floor=0.7, floor_se=0.01,
+    reference=0.9, reference_se=0.01, floor=0.7, gap_se=0.014,
 )  # fmt: skip
 SHARE = Estimate(
     "privacy.known_record_share", "privacy", 0.02, 0.01, 0.03, 100, "lower", (0, 1), p_value=1e-5, reference=0.01
@@ -68,7 +68,7 @@ def test_one_verdict_for_each_limit_and_each_metric_that_matches() -> None:
         not_measured("accuracy.bivariate", "accuracy", "one column"),
         replace(SCORE, reference=None),
         replace(SCORE, reference=0.72),  # no better than the floor, given both errors
-        replace(SCORE, reference=0.7, reference_se=0.0, floor_se=0.0),
+        replace(SCORE, reference=0.7, gap_se=0.0),
     ],
 )
 def test_a_written_gate_that_cannot_be_measured_is_no_pass(estimate: Estimate) -> None:
@@ -76,6 +76,11 @@ def test_a_written_gate_that_cannot_be_measured_is_no_pass(estimate: Estimate) -
     assert verdicts[0].status == "not_measured"
     assert verdicts[0].reason
     assert not passes(verdicts)
+
+
+def test_what_lies_below_floor_and_reference_fails_although_they_are_alike() -> None:
+    invented = replace(SCORE, value=0.6, low=0.55, high=0.65, reference=0.72)
+    assert status(invented, min_of_reference=0.5) == "fail"
 
 
 def test_a_written_gate_on_a_metric_that_was_not_computed_is_no_pass() -> None:

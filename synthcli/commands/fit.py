@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from synthcli.config import Config
     from synthcli.registry import Version
     from synthcli.schema import Schema
+    from synthcli.sketches import Contamination
+
+
+class Learned(NamedTuple):
+    """The table to learn from, its schema, the path that names it and the files that it was read from."""
+
+    table: pl.DataFrame
+    schema: Schema
+    path: Path
+    files: tuple[Path, ...]
 
 
 @command
@@ -27,6 +38,9 @@ def fit(
     ] = None,
     synthesizer: Annotated[str | None, typer.Option(help="Kind of generator: gaussian_copula.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Fit again although nothing changed.")] = False,
+    allow_synthetic: Annotated[
+        bool, typer.Option("--allow-synthetic", help="Learn from synthetic rows too, and say so in the lineage.")
+    ] = False,
 ) -> Outcome:
     """Train a generator on the training part only."""
     from synthcli.config import as_plain
@@ -37,12 +51,19 @@ def fit(
     settings = run.settings(run__seed=run.seed, synthesizer__kind=synthesizer)
     out = Path(settings.run.output_dir)
     with run.log.phase("read"):
-        table, schema, path = _load(run, settings, out, train)
+        learned = _load(run, settings, out, train)
+    with run.log.phase("provenance"):
+        _refuse_reserved(run, out, learned, allow_synthetic)
+        provenance, found = _provenance(run, out, learned, allow_synthetic)
+    table, schema = learned.table, learned.schema
     section = as_plain(settings)["synthesizer"]
     parameters = {name: value for name, value in section.items() if name != "kind"}
-    learned_from = {"path": str(path), "rows": table.height, "content_key": table_key(table, schema.names)}
+    content_key = table_key(table, schema.names)
+    learned_from = {"path": str(learned.path), "rows": table.height, "content_key": content_key, **provenance}
     identity = {
-        "content_key": learned_from["content_key"],
+        "content_key": content_key,
+        "split": provenance["split"],
+        "lineage": _in_short(provenance),
         "schema": schema.to_dict(),
         "synthesizer": section,
         "seed": settings.run.seed,
@@ -57,19 +78,19 @@ def fit(
             if aliases(out).get("latest") != same.number:  # the data are those of an older version again
                 set_alias(out, "latest", same.number)
             run.log.info(f"version {same.name} was fitted on the same data with the same settings (--force fits again)")
-            return _outcome(run, same, "skipped")
+            return _outcome(run, same, found, "skipped")
         version = _fit(run, settings, out, table, schema, parameters, learned_from, mark)
         champion = aliases(out).get("champion")
     if champion is not None and champion != version.number:
         run.log.warn(f"champion is version {champion:04d}: sample and validate use it unless told --generator latest")
-    return _outcome(run, version, "ok")
+    return _outcome(run, version, found, "ok")
 
 
-def _load(run: Run, settings: Config, out: Path, train: Path | None) -> tuple[pl.DataFrame, Schema, Path]:
-    """Return the table to learn from, its schema and its path; refuses rows that the split reserves."""
+def _load(run: Run, settings: Config, out: Path, train: Path | None) -> Learned:
+    """Return the table to learn from: the one that was named, else the split's training part."""
     from synthcli.commands.inputs import open_file
     from synthcli.errors import MissingFileError
-    from synthcli.holdout import SplitFolder, guard
+    from synthcli.holdout import SplitFolder
 
     folder = SplitFolder(out / "split")
     if not folder.exists():
@@ -77,12 +98,48 @@ def _load(run: Run, settings: Config, out: Path, train: Path | None) -> tuple[pl
             raise MissingFileError(f"{folder.path}: no split to learn from", "run `synthcli split DATA` first")
         run.log.warn("no holdout reserved: without one nobody can prove whether the synthetic rows are safe and useful")
         source = open_file(train, settings, run.log)
-        return source.read(), source.schema, train
+        return Learned(source.read(), source.schema, train, source.paths)
     path = train or folder.train
     source = open_file(path, settings, run.log, folder.read().schema)
-    table = source.read()
-    guard(table, folder, where=str(path))
-    return table, source.schema, path
+    return Learned(source.read(), source.schema, path, source.paths)
+
+
+def _refuse_reserved(run: Run, out: Path, learned: Learned, allow_synthetic: bool) -> None:
+    """Raise ``HoldoutRowsError`` for rows that the split reserves, whatever was allowed."""
+    from synthcli.commands.provenance import check_lineage
+    from synthcli.errors import HoldoutRowsError
+    from synthcli.holdout import SplitFolder, guard
+
+    folder = SplitFolder(out / "split")
+    if not folder.exists():
+        return
+    try:
+        guard(learned.table, folder, where=str(learned.path))
+    except HoldoutRowsError:
+        # Synthetic rows fall on the reserved side as real ones do: that they are synthetic is the better reason.
+        check_lineage(run, learned.files, learned.table.height, allow_synthetic=allow_synthetic)
+        raise
+
+
+def _provenance(
+    run: Run, out: Path, learned: Learned, allow_synthetic: bool
+) -> tuple[dict[str, Any], Contamination | None]:
+    """Return where the table comes from, for the manifest; refuses synthetic rows unless they are allowed."""
+    from synthcli.commands.provenance import check_lineage, check_sketches, split_mark, with_contamination
+    from synthcli.holdout import SplitFolder
+
+    table, where = learned.table, str(learned.path)
+    origin = check_lineage(run, learned.files, table.height, allow_synthetic=allow_synthetic)
+    found = check_sketches(run, table, out / "sketches", where=where, allow_synthetic=allow_synthetic)
+    lineage = with_contamination(origin.lineage, found, table.height)
+    split = split_mark(SplitFolder(out / "split"))
+    return {"sha256": origin.sha256, "split": split, "lineage": lineage.to_dict()}, found
+
+
+def _in_short(learned_from: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lineage in a training table's description, without what it was made from."""
+    lineage = learned_from.get("lineage") or {}
+    return {name: lineage.get(name) for name in ("kind", "depth", "real_share")}
 
 
 def _fit(
@@ -129,7 +186,7 @@ def _planned(run: Run, kind: str, table: pl.DataFrame, out: Path) -> Outcome:
     return Outcome(lambda: facts_report(facts), {"plan": facts}, next_step=run.follow_up("fit"))
 
 
-def _outcome(run: Run, version: Version, status: str) -> Outcome:
+def _outcome(run: Run, version: Version, found: Contamination | None, status: str) -> Outcome:
     from synthcli.reports.terminal import facts_report
 
     manifest = version.manifest
@@ -141,7 +198,14 @@ def _outcome(run: Run, version: Version, status: str) -> Outcome:
     result = {"version": version.number, "kind": manifest.kind, "rows": manifest.train["rows"], "seed": manifest.seed}
     return Outcome(
         lambda: facts_report(facts),
-        {**result, "fit_seconds": manifest.fit_seconds},
+        {
+            **result,
+            "fit_seconds": manifest.fit_seconds,
+            "lineage": _in_short(manifest.train),
+            "contamination": None
+            if found is None
+            else {"share": found.share, "low": found.low, "sketch": found.digest},
+        },
         {"generator": version.folder},
         status=status,
         next_step=run.follow_up("sample"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +39,42 @@ def open_file(where: str | Sequence[str] | Path, settings: Config, log: Log, fro
     for note in source.notes:
         log.note(note)
     if frozen is not None:
-        return replace(source, schema=_overridden(source.schema, settings))
+        source = replace(source, schema=_overridden(source.schema, settings))
     _check_names(settings, source.schema)
     return source
+
+
+def describe_source(source: Source) -> dict[str, Any]:
+    """Return where a table came from and a SHA-256 for it: the file's, or one over those of several files.
+
+    Standard input is gone when it has been read and has none.
+    """
+    if source.paths == (Path("-"),):
+        return {"path": "-", "sha256": None}
+    hashes = [sha256(path) for path in source.paths]
+    if len(hashes) == 1:
+        return {"path": str(source.paths[0]), "sha256": hashes[0]}
+    together = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    return {"path": f"{source.paths[0]} and {len(hashes) - 1} more", "sha256": together}
+
+
+def measurable(schema: Schema) -> Schema:
+    """Return the schema by which a table of another maker is read so that it can be measured.
+
+    Whole numbers may come with a fraction: that is a bad value to be measured, and no reason not to read the table.
+    """
+    whole = ("Int", "UInt")
+    return replace(
+        schema,
+        columns=tuple(
+            replace(column, dtype="Float64", decimals=None) if _is_number(column, whole) else column
+            for column in schema
+        ),
+    )
+
+
+def _is_number(column: Column, storage: tuple[str, ...]) -> bool:
+    return column.kind is Kind.NUMERIC and column.dtype.startswith(storage)
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -58,6 +92,16 @@ def _check_names(settings: Config, schema: Schema) -> None:
             raise ConfigError(
                 f"data.{key}: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}"
             )
+
+
+def check_target(settings: Config, schema: Schema) -> None:
+    """Raise ``ConfigError`` for a target that no model can predict: left alone, it would never be measured."""
+    target = settings.data.target
+    if target is not None and not schema[target].modelled:
+        raise ConfigError(
+            f"data.target: {target!r} is of kind {schema[target].kind}, which no model can predict",
+            "name another target, or say with data.columns what the column is",
+        )
 
 
 def _overridden(schema: Schema, settings: Config) -> Schema:

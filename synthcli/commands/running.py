@@ -7,6 +7,7 @@ contract's "Common" section are added to its signature, gathered into a ``Run``,
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -68,12 +69,12 @@ class Run:
 
     def follow_up(self, words: str) -> str:
         """Return the command line ``synthcli words`` that continues with the same config and directory."""
-        parts = ["synthcli", words]
+        parts = ["synthcli", *words.split()]
         if self.config_file:
-            parts.append(f"-c {self.config_file}")
+            parts += ["-c", str(self.config_file)]
         if self.out:
-            parts.append(f"--out {self.out}")
-        return " ".join(parts)
+            parts += ["--out", str(self.out)]
+        return shlex.join(parts)
 
 
 _COMMON: dict[str, tuple[Any, Any]] = {
@@ -172,6 +173,6 @@ def _finish(run: Run, outcome: Outcome) -> None:
     sys.stdout.flush()
     if outcome.status != "skipped":
         for name, path in outcome.artifacts.items():
-            run.log.info(f"wrote {name}: {path}")
-    if outcome.next_step:
+            run.log.info(f"{'would write' if run.dry_run else 'wrote'} {name}: {path}")
+    if outcome.next_step and not run.dry_run:
         run.log.info(f"next: {outcome.next_step}")

@@ -1,12 +1,17 @@
-"""``synthcli sample``: check a generator's files, load it, and write any number of rows in constant memory."""
+"""``synthcli sample``: check a generator's files, load it, write any number of rows in constant memory, remember them.
+
+Beside the table goes its lineage; a sketch of the rows stays in the output directory, so that they are recognised if
+they come back as real data.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,10 +20,11 @@ from synthcli.commands.running import Outcome, Run, command
 if TYPE_CHECKING:
     import polars as pl
 
+    from synthcli.commands.provenance import Emission
     from synthcli.config import Config
     from synthcli.config import Format as FormatName
+    from synthcli.lineage import Lineage
     from synthcli.progress import Phase
-    from synthcli.synthesizers.assembly import TableGenerator
 
 #: Rows drawn and written at a time. A constant: the rows that a seed gives depend on it.
 CHUNK = 50_000
@@ -47,10 +53,15 @@ def sample(
     ] = None,
 ) -> Outcome:
     """Draw synthetic rows from a fitted generator."""
+    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage
+    from synthcli.errors import UsageError
     from synthcli.registry import resolve, verify
     from synthcli.seeds import fresh_seed
+    from synthcli.sketches import write as write_sketch
     from synthcli.synthesizers.assembly import TableGenerator
 
+    if output == "-" and run.json:
+        raise UsageError("--output - and --json both want stdout", "write the rows to a file, or leave --json out")
     settings = run.settings(sample__rows=rows, sample__seed=run.seed, sample__format=format.value if format else None)
     out = Path(settings.run.output_dir)
     version = resolve(out, generator)
@@ -59,12 +70,21 @@ def sample(
     seed = settings.sample.seed if settings.sample.seed is not None else fresh_seed()
     target, chosen = _target(output, format is not None, settings, out)
     result = {"version": version.number, "kind": version.manifest.kind, "rows": count, "seed": seed, "format": chosen}
-    if not run.dry_run:
-        with run.log.phase("load"):
-            model = TableGenerator.load(version.folder)
-        with run.log.phase("sample") as phase:
-            _write(_told(model.batches(count, seed, CHUNK), count, phase), model, target, chosen)
-    return _outcome(run, result, None if run.dry_run else target)
+    if run.dry_run:
+        return _outcome(run, result, {} if target is None else {"synthetic": target}, target is None)
+    with run.log.phase("load"):
+        model = TableGenerator.load(version.folder)
+    emission, lineage = Emission(model.schema, chosen), sample_lineage(version, seed)
+
+    def keep(digest: str) -> Path:
+        with run.log.phase("sketch"):
+            kept = emission_sketch(run, settings, out, version, emission, digest, lineage.depth)
+            return write_sketch(out / "sketches", kept)
+
+    with run.log.phase("sample") as phase:
+        batches = emission.noted(_told(model.batches(count, seed, CHUNK), count, phase))
+        wrote, digest = _write(batches, emission, lineage, target, keep)
+    return _outcome(run, result, {**wrote, "sketch": keep(digest)}, target is None)
 
 
 def _target(output: str | None, named: bool, settings: Config, out: Path) -> tuple[Path | None, FormatName]:
@@ -91,16 +111,53 @@ def _told(batches: Iterator[pl.DataFrame], count: int, phase: Phase) -> Iterator
         phase.update(done / max(count, 1), f"{done:,} of {count:,} rows")
 
 
-def _write(batches: Iterator[pl.DataFrame], model: TableGenerator, target: Path | None, chosen: FormatName) -> None:
+class _Hashing:
+    """A stream that passes bytes on and knows the SHA-256 of all that went through."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._hash = stream, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Hash before writing: a reader that goes away may have got the bytes."""
+        self._hash.update(data)
+        return self._stream.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 in hex."""
+        return self._hash.hexdigest()
+
+
+def _write(
+    batches: Iterator[pl.DataFrame],
+    emission: Emission,
+    lineage: Lineage,
+    target: Path | None,
+    keep: Callable[[str], Path],
+) -> tuple[dict[str, Path], str]:
+    """Write the rows; return the files by name, and the SHA-256 of the table."""
+    from synthcli.artifacts import sha256
+    from synthcli.lineage import write_sidecar
     from synthcli.tables import write_batches, write_stream
 
-    if target is None:
-        write_stream(batches, model.schema, sys.stdout.buffer, format=chosen)
-    else:
-        write_batches(batches, model.schema, target, format=chosen)
+    schema, chosen, metadata = emission.schema, emission.format, lineage.metadata()
+    if target is not None:
+        rows = write_batches(batches, schema, target, format=chosen, metadata=metadata)
+        digest = sha256(target)
+        return {"synthetic": target, "lineage": write_sidecar(target, lineage, rows, digest)}, digest
+    stream = _Hashing(sys.stdout.buffer)
+    try:
+        write_stream(batches, schema, cast("IO[bytes]", stream), format=chosen, metadata=metadata)
+    except BrokenPipeError:  # the reader has what came before
+        keep(stream.digest)
+        raise
+    return {}, stream.digest
 
 
-def _outcome(run: Run, result: dict[str, object], target: Path | None) -> Outcome:
+def _outcome(run: Run, result: dict[str, object], wrote: dict[str, Path], streamed: bool) -> Outcome:
     from synthcli.reports.terminal import facts_report
 
     facts = {
@@ -108,10 +165,10 @@ def _outcome(run: Run, result: dict[str, object], target: Path | None) -> Outcom
         "rows": f"{result['rows']:,}",
         "seed": f"{result['seed']} (--seed {result['seed']} gives the same rows again)",
     }
-    to_stdout = target is None and not run.dry_run
+    to_stdout = streamed and not run.dry_run
     return Outcome(
         None if to_stdout else lambda: facts_report(facts),
         result,
-        {} if target is None else {"synthetic": target},
+        wrote,
         next_step="" if to_stdout else run.follow_up("validate"),
     )

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from synthcli.config import Config
     from synthcli.holdout import SplitFolder
+    from synthcli.lineage import Lineage
     from synthcli.schema import Schema
     from synthcli.splitting import SplitRule
+    from synthcli.tables import Source
 
 #: Rows a side that the comparison of the parts looks at; enough for an AUC to within .02.
 COMPARED = 5_000
@@ -47,9 +49,8 @@ def split(
     ] = None,
 ) -> Outcome:
     """Reserve a holdout that stays a holdout when the data grow."""
-    from synthcli.commands.inputs import describe_file, open_data
-    from synthcli.holdout import SplitFolder, SplitRecord, digest_of
-    from synthcli.splitting import Memory, frozen_rule, sides
+    from synthcli.holdout import SplitFolder
+    from synthcli.registry import lock
 
     settings = run.settings(
         data__path=str(data) if data else None,
@@ -57,7 +58,20 @@ def split(
         split__method=method.value if method else None,
         split__by=by or None,
     )
-    folder = SplitFolder(Path(settings.run.output_dir) / "split")
+    out = Path(settings.run.output_dir)
+    if run.dry_run:
+        return _split(run, settings, SplitFolder(out / "split"))
+    with lock(out):
+        return _split(run, settings, SplitFolder(out / "split"))
+
+
+def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
+    """Divide the table; the caller holds the output directory's lock, unless nothing is to be written."""
+    from synthcli.commands.inputs import describe_source, open_data
+    from synthcli.holdout import SplitRecord, digest_of
+    from synthcli.lineage import write_sidecar
+    from synthcli.splitting import Memory, frozen_rule, sides
+
     earlier = folder.read() if folder.exists() else None
     with run.log.phase("read"):
         source = open_data(settings, run.log, earlier.schema if earlier else None)
@@ -71,22 +85,36 @@ def split(
         memory = memory.with_rows(digest.content, where) if rule.method == "random" else memory
         del digest  # several numbers a row, which the writing of a large table can do without
     _check_sides(where, folder, rule)
-    if run.dry_run:
-        return _outcome(run, settings, folder, rule, {"rows": _rows(where, folder, rule), "target_shares": {}})
-    with run.log.phase("write"):
-        folder.write(
-            SplitRecord(rule, source.schema),
-            source,
-            where,
-            memory,
-            sources=[describe_file(path) for path in source.paths if path != Path("-")],
-            metadata={},
-        )
     result: dict[str, Any] = {"rows": _rows(where, folder, rule), "target_shares": {}}
+    if run.dry_run:
+        return _outcome(run, settings, folder, rule, result)
+    with run.log.phase("write"):
+        lineage = _lineage(run, source, len(where))
+        record = SplitRecord(rule, source.schema)
+        described = [describe_source(source)]
+        folder.write(record, source, where, memory, sources=described, metadata=lineage.metadata())
+        for side, path in folder.parts(rule).items():
+            write_sidecar(path, lineage, int((where == side).sum()))
     if len(where) <= MOST_COMPARED:
         with run.log.phase("compare"):
             result |= _compared(settings, folder, rule, source.schema)
     return _outcome(run, settings, folder, rule, result)
+
+
+def _lineage(run: Run, source: Source, rows: int) -> Lineage:
+    """Return the lineage of a part: that of the table it was taken from, which is its parent."""
+    from synthcli.lineage import of_source
+
+    origin = of_source(source.paths, rows)
+    for warning in origin.warnings:
+        run.log.warn(f"{warning}; it does not count as evidence")
+    if not origin.lineage.is_real:
+        run.log.warn(
+            f"{source.paths[0]} is on record as {origin.lineage.kind}, {origin.lineage.depth} generations deep: "
+            "`synthcli fit` will refuse to learn from it"
+        )
+    parent = origin.lineage.as_parent(str(source.paths[0]), rows, origin.sha256)
+    return replace(origin.lineage, parents=(parent,), generator=None, seed=None)
 
 
 def _rule(settings: Config, schema: Schema, earlier: SplitRule | None) -> SplitRule:
@@ -221,7 +249,7 @@ def _outcome(run: Run, settings: Config, folder: SplitFolder, rule: SplitRule, r
     from synthcli.reports.terminal import split_report
 
     _warn(run, rule, result)
-    artifacts = {} if run.dry_run else {path.stem: path for path in (*folder.parts(rule).values(), folder.record)}
+    artifacts = {path.stem: path for path in (*folder.parts(rule).values(), folder.record)}
     return Outcome(
         lambda: split_report(result, settings.data.target), result, artifacts, next_step=run.follow_up("fit")
     )

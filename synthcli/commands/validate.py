@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from synthcli.schema import Schema
 
 
+#: Rows below which a table of an audit is refused: every gate would be at the mercy of chance.
+MIN_ROWS = 50
+
+
 class FailOn(StrEnum):
     """The level of a failed gate that makes the command exit 1."""
 
@@ -71,6 +75,7 @@ def validate(
         seed=settings.run.seed,
         config=as_plain(settings),
         versions=versions(),
+        fail_on=wanted.fail_on,
     )
     report = out / "validate" / "report.json"
     if not run.dry_run:
@@ -105,7 +110,8 @@ def _load(
 ) -> tuple[Tables, dict[str, dict[str, Any]]]:
     """Read the three tables in the training table's form, and describe the files."""
     from synthcli.audit import Tables
-    from synthcli.commands.inputs import describe_file, open_file
+    from synthcli.commands.inputs import check_target, describe_source, measurable, open_file
+    from synthcli.commands.provenance import check_trained_apart, generator_of
     from synthcli.holdout import SplitFolder
 
     folder = SplitFolder(out / "split")
@@ -115,45 +121,67 @@ def _load(
         "synthetic": synthetic or _default_synthetic(out),
     }
     _check_present(paths)
+    version = generator_of(run, out, paths["synthetic"]) if paths["synthetic"].is_file() else None
+    if version is not None and _same_file(paths["holdout"], folder.holdout):
+        check_trained_apart(run, settings, version, folder)
     frozen = folder.read().schema if train is None else None
     source = open_file(paths["train"], settings, run.log, frozen)
     schema = source.schema
-    frames = {"train": source.read()}
-    for name in ("holdout", "synthetic"):
-        frames[name] = open_file(paths[name], settings, run.log, schema).read()
+    check_target(settings, schema)
+    sources = {
+        "train": source,
+        **{name: open_file(paths[name], settings, run.log, measurable(schema)) for name in ("holdout", "synthetic")},
+    }
+    if holdout is None and folder.exists() and folder.privacy_holdout in folder.parts(folder.read().rule).values():
+        sources["privacy_holdout"] = open_file(folder.privacy_holdout, settings, run.log, schema)
+    frames = {name: part.read() for name, part in sources.items()}
     _check_rows(frames, paths, schema)
-    inputs = {name: {**describe_file(paths[name]), "rows": frames[name].height} for name in frames}
-    return Tables(frames["train"], frames["holdout"], frames["synthetic"], schema), inputs
+    inputs = {name: {**describe_source(part), "rows": frames[name].height} for name, part in sources.items()}
+    if version is not None:
+        inputs["synthetic"]["generator"] = version.name
+    tables = Tables(frames["train"], frames["holdout"], frames["synthetic"], schema, frames.get("privacy_holdout"))
+    return tables, inputs
+
+
+def _same_file(path: Path, reserved: Path) -> bool:
+    return path.resolve() == reserved.resolve()
 
 
 def _default_synthetic(out: Path) -> Path:
     """Return what ``sample`` wrote last, whatever its format."""
-    found = [
-        path for suffix in ("parquet", "csv", "jsonl") if (path := out / "synthetic" / f"synthetic.{suffix}").is_file()
-    ]
+    found = [path for suffix in ("parquet", "csv") if (path := out / "synthetic" / f"synthetic.{suffix}").is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns) if found else out / "synthetic" / "synthetic.parquet"
 
 
 def _check_present(paths: dict[str, Path]) -> None:
+    from glob import has_magic
+
     from synthcli.errors import MissingFileError
 
     makers = {"train": "synthcli split DATA", "holdout": "synthcli split DATA", "synthetic": "synthcli sample"}
     for name, path in paths.items():
-        if not path.exists():
+        if not path.exists() and str(path) != "-" and not has_magic(str(path)):
             hint = f"run `{makers[name]}` first, or name the file with --{name} FILE"
             raise MissingFileError(f"{path}: the {name} table is not there", hint)
 
 
 def _check_rows(frames: dict[str, pl.DataFrame], paths: dict[str, Path], schema: Schema) -> None:
-    from synthcli.errors import BadTableError
+    from synthcli.errors import BadTableError, HoldoutRowsError
+    from synthcli.metrics.privacy import holdout_was_seen
 
     for name, frame in frames.items():
-        if not frame.height:
+        if frame.height < MIN_ROWS and name in paths:
             raise BadTableError(
-                f"{paths[name]}: the {name} table has no rows", "an audit needs at least one row of each"
+                f"{paths[name]}: the {name} table has {frame.height:,} rows, expected at least {MIN_ROWS}",
+                "fewer rows prove nothing: give a larger table",
             )
     if not schema.modelled:
         raise BadTableError(
             f"{paths['train']}: no column can be measured (ids and free text only)",
             "say what the columns are with data.columns",
+        )
+    if holdout_was_seen(frames["train"], frames["holdout"], schema):
+        raise HoldoutRowsError(
+            f"{paths['holdout']}: rows of it stand in {paths['train']}, so it is no holdout of that table",
+            "reserve one that no generator has seen: synthcli split DATA",
         )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from synthcli.errors import BadTableError
-from synthcli.forms import dtype_name, reading
+from synthcli.forms import dtype_name, tolerant_reading
 from synthcli.inference.candidates import Way, demanded_ways, detected_ways
 from synthcli.inference.kinds import concluded, facts_of_stored, facts_of_text, measured, measured_with_distinct
 from synthcli.inference.missing import Counts, all_tokens, blanked, missing_tokens, with_tokens
@@ -95,7 +95,10 @@ def typed_columns(inferred: Inferred) -> list[pl.Expr]:
     present = {
         name: pl.when(~pl.col(name).is_in(tokens)).then(pl.col(name)) for name, tokens in inferred.missing.items()
     }
-    return [reading(column, present[column.name], decimal_comma=comma).alias(column.name) for column in inferred.schema]
+    return [
+        tolerant_reading(column, present[column.name], decimal_comma=comma).alias(column.name)
+        for column in inferred.schema
+    ]
 
 
 def _proposed(

@@ -12,7 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from synthcli.errors import BadTableError
-from synthcli.forms import polars_dtype, reading
+from synthcli.forms import polars_dtype, tolerant_reading
 from synthcli.inference.detection import Inferred, Locate, infer_text, infer_typed
 from synthcli.inference.kinds import measured
 from synthcli.inference.missing import known_tokens
@@ -29,7 +29,7 @@ def fit_text(strings: pl.LazyFrame, schema: Schema, options: ReadOptions, *, loc
     check_overrides(names, options)
     comma = schema.dialect.decimal_comma
     missing = known_tokens(schema, options)
-    readings = {column.name: reading(column, decimal_comma=comma) for column in schema}
+    readings = {column.name: tolerant_reading(column, decimal_comma=comma) for column in schema}
     misfits = {name: ~pl.col(name).is_in(missing[name]) & values.is_null() for name, values in readings.items()}
     _refuse(strings, schema, misfits, locate)
     further = [name for name in names if name not in schema]
@@ -90,7 +90,7 @@ def _converted(column: Column, dtype: pl.DataType, where: str) -> pl.Expr:
     if dtype.is_temporal() and wanted.is_temporal() and _has_zone(dtype) == _has_zone(wanted):
         return pl.when(cell.cast(wanted).cast(dtype) == cell).then(cell.cast(wanted))
     if dtype == pl.String or (dtype.is_integer() and wanted == pl.Boolean):
-        return reading(column, cell.cast(pl.String))
+        return tolerant_reading(column, cell.cast(pl.String))
     raise BadTableError(
         f"{where}, column {column.name!r}: stored as {dtype}, expected {column.dtype}",
         "store the column as before, or start anew with a schema of the present table",

@@ -28,6 +28,7 @@ from synthcli.seeds import generator
 FAMILY = "accuracy"
 GROUPS = 20
 MAX_BLOCKS = 20
+SHUFFLED_ROWS = 20_000  # a small table's floor is averaged over many shuffles, so that it adds no noise
 _GROUP = "#group"
 
 Scores = npt.NDArray[np.float64]
@@ -75,9 +76,10 @@ class GroupedCodes:
     groups: int
 
 
-def total_variation(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
-    """Return 1/2 Σ|p - q| of two distributions on the same cells: 0 for equal, 1 for disjoint ones."""
-    return float(np.abs(p - q).sum() / 2)
+def total_variation(p: Scores, q: Scores) -> Scores:
+    """Return 1/2 Σ|p - q| over the last axis, of distributions on the same cells: 0 for equal, 1 for disjoint ones."""
+    distances: Scores = np.abs(p - q).sum(axis=-1) / 2
+    return distances
 
 
 def measure_accuracy(encoding: CountEncoding, train: Codes, holdout: Codes, synthetic: Codes, seed: int) -> Accuracy:
@@ -91,15 +93,16 @@ def measure_accuracy(encoding: CountEncoding, train: Codes, holdout: Codes, synt
         "synthetic": divide(synthetic, size, generator(seed, FAMILY, "synthetic"), min(GROUPS, size)),
         "holdout": divide(holdout, size, generator(seed, FAMILY, "holdout"), min(GROUPS, size)),
         "shuffled": divide(
-            shuffled(train, generator(seed, FAMILY, "shuffle")),
-            min(size, train.shape[1]),
+            shuffled(train, max(train.shape[1], SHUFFLED_ROWS), generator(seed, FAMILY, "shuffle")),
+            size,
             generator(seed, FAMILY, "shuffled"),
-            min(GROUPS, size, train.shape[1]),
+            min(GROUPS, size),
         ),
     }
     singles = _score_all(sides, encoding, [(i,) for i in range(len(encoding.names))])
     pairs = _score_all(sides, encoding, list(combinations(range(len(encoding.names)), 2)))
-    univariate = replace(_estimate("univariate", "column", singles, size), floor=0.0, floor_se=None)
+    univariate = _estimate("univariate", "column", singles, size)
+    univariate = replace(univariate, floor=0.0, gap_se=univariate.reference_se)
     return Accuracy(
         (univariate, _estimate("bivariate", "pair", pairs, size)),
         _column_scores(encoding, singles),
@@ -117,9 +120,13 @@ def divide(codes: Codes, size: int, rng: np.random.Generator, groups: int) -> Gr
     return GroupedCodes(codes[:, kept], group, blocks, groups)
 
 
-def shuffled(codes: Codes, rng: np.random.Generator) -> Codes:
-    """Return the codes with every column permuted by itself: the columns' own laws, no dependence."""
-    return np.stack([rng.permutation(column) for column in codes]) if len(codes) else codes
+def shuffled(codes: Codes, rows: int, rng: np.random.Generator) -> Codes:
+    """Return at least ``rows`` rows of codes with every column permuted by itself: its own law, and no dependence.
+
+    A table with fewer rows is permuted anew as often as it takes.
+    """
+    times = -(-rows // codes.shape[1])
+    return np.stack([np.concatenate([rng.permutation(column) for _ in range(times)]) for column in codes])
 
 
 def _score_all(
@@ -162,8 +169,7 @@ def _block_scores(rivals: Scores, target: Scores) -> Scores:
     With fewer groups than the training part has (tiny samples) only the synthetic side leaves groups out.
     """
     matched = target if rivals.shape[1] == target.shape[1] else target[:, :1]
-    distances: Scores = np.abs(rivals - matched).sum(axis=2) / 2
-    scores: Scores = 1 - distances.mean(axis=0)
+    scores: Scores = 1 - total_variation(rivals, matched).mean(axis=0)
     return scores
 
 
@@ -174,6 +180,7 @@ def _estimate(name: str, unit: str, scores: dict[str, Scores], size: int) -> Est
     value, *left_out = scores["synthetic"].mean(axis=0)
     reference, *reference_out = scores["holdout"].mean(axis=0)
     floor, *floor_out = scores["shuffled"].mean(axis=0)
+    gap_out = [above - below for above, below in zip(reference_out, floor_out, strict=True)]
     low, high = jackknife_interval(float(value), np.array(left_out), (0.0, 1.0))
     return Estimate(
         full_name,
@@ -188,7 +195,7 @@ def _estimate(name: str, unit: str, scores: dict[str, Scores], size: int) -> Est
         reference_kind="holdout at equal size",
         reference_se=_se(reference_out),
         floor=float(floor),
-        floor_se=_se(floor_out),
+        gap_se=_se(gap_out),
         detail=f"1 - TVD, mean over {_plural(len(scores['synthetic']), unit)}, {size:,} rows a side",
     )
 

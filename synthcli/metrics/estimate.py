@@ -32,8 +32,8 @@ class Estimate:
         One-sided, where the metric comes with a test against its reference.
     reference, reference_kind, reference_se
         What a perfect generator would score, how that was found, and its standard error.
-    floor, floor_se
-        What a generator that learned nothing of the kind would score.
+    floor, gap_se
+        What a generator that learned nothing of the kind would score, and the standard error of reference - floor.
     direction
         ``higher`` or ``lower`` is better, or the reference itself is the ``target``.
     range
@@ -55,14 +55,14 @@ class Estimate:
     reference_kind: str | None = None
     reference_se: float | None = None
     floor: float | None = None
-    floor_se: float | None = None
+    gap_se: float | None = None
     status: Literal["measured", "not_measured"] = "measured"
     detail: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a measured estimate that is not finite: NaN would compare false and slip through gates."""
         numbers = [self.value, self.low, self.high] if self.status == "measured" else []
-        optional = [self.p_value, self.reference, self.reference_se, self.floor, self.floor_se]
+        optional = [self.p_value, self.reference, self.reference_se, self.floor, self.gap_se]
         numbers += [number for number in optional if number is not None]
         if not all(number is not None and isfinite(number) for number in numbers):
             raise ValueError(f"{self.name}: a measured estimate needs finite numbers")

@@ -4,6 +4,10 @@ The same boosted trees are trained on the synthetic rows (TSTR) and on the train
 the holdout: ROC AUC for two classes, macro one-against-rest AUC for more, R² for a number. ``utility.ratio`` compares
 skill above the floor of a model that knows nothing (.5, or 0 for R²).
 
+Both models learn from equally many rows, drawn at random from the larger table: with more rows real data would teach
+more, which is no fault of the synthetic ones. Synthetic rows that no model can learn from (no target, one class only)
+score the floor; what the real rows do not allow to measure is not measured.
+
 Intervals: a paired bootstrap over the holdout's rows. They say how far the scores depend on which rows are in the
 holdout, not on which rows were sampled or trained on.
 """
@@ -26,7 +30,9 @@ from synthcli.seeds import generator
 FAMILY = "utility"
 MAX_CLASSES = 50
 RESAMPLES = 200
-MIN_CLASS_ROWS = 2
+MIN_HOLDOUT = 20
+#: A predicted or synthetic number counts as at most this many ranges of the real target away from it.
+_FAR = 10.0
 _NAMES = ("utility.tstr", "utility.trtr", "utility.ratio")
 
 #: (truth, predictions) -> score as a function of row weights
@@ -45,8 +51,9 @@ def measure_utility(
 ) -> tuple[Estimate, ...]:
     """Measure ``utility.tstr``, ``utility.trtr`` and ``utility.ratio`` of predicting ``target``.
 
-    Rows without a target are left out of all three tables. ``exclude`` names columns that give the target away. Where a
-    model cannot be trained or scored, all three are ``not_measured`` with the reason.
+    Rows without a target are left out of all three tables, and synthetic and holdout rows of a class that the training
+    part lacks. ``exclude`` names columns that give the target away. Where the real tables do not allow to train or
+    score a model, all three are ``not_measured`` with the reason.
     """
     if target is None:
         return _none("no target: name what is to be predicted with data.target")
@@ -55,9 +62,10 @@ def measure_utility(
     if not column.modelled or not features:
         return _none(f"{target!r} cannot be predicted: it is of kind {column.kind} or no feature is left")
     parts = [part.filter(pl.col(target).is_not_null()) for part in (train, holdout, synthetic)]
+    encode = Features.fit(train, features)
     if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
-        return _classify(parts, column, features, seed)
-    return _regress(parts, column, features, seed)
+        return _classify(parts, column, encode, seed)
+    return _regress(parts, column, encode, seed)
 
 
 def r2(truth: Floats, predicted: Floats) -> Weighted:
@@ -86,50 +94,75 @@ def class_auc(labels: npt.NDArray[np.int64], scores: Floats) -> Weighted:
     return weighted
 
 
-def _classify(parts: list[pl.DataFrame], column: Column, features: list[Column], seed: int) -> tuple[Estimate, ...]:
-    train, holdout, synthetic = parts
-    classes = category_counts(train[column.name])["level"].to_list()
+def _classify(parts: list[pl.DataFrame], column: Column, encode: Features, seed: int) -> tuple[Estimate, ...]:
+    classes = category_counts(parts[0][column.name])["level"].to_list()
     if not 2 <= len(classes) <= MAX_CLASSES:
         return _none(f"the target has {len(classes)} classes in the training part; 2 to {MAX_CLASSES} can be measured")
-    if min(part[column.name].n_unique() for part in parts) < MIN_CLASS_ROWS:
-        return _none("the target has one class only in the synthetic rows or in the holdout")
     code = {level: number for number, level in enumerate(classes)}
-    labels = [np.array([code.get(level, -1) for level in part[column.name].to_list()]) for part in parts]
-    encode = Features.fit(train, features)
-    x_test, y_test = encode.matrix(holdout)[labels[1] >= 0], labels[1][labels[1] >= 0]
+    labels = [np.array([code.get(level, -1) for level in part[column.name].to_list()], dtype=int) for part in parts]
+    matrices = [encode.matrix(part)[label >= 0] for part, label in zip(parts, labels, strict=True)]
+    labels = [label[label >= 0] for label in labels]
+    if len(labels[1]) < MIN_HOLDOUT or len(np.unique(labels[1])) < 2:
+        return _none(f"the holdout has {len(labels[1])} rows with a known class, or one class only")
 
-    def predict(part: pl.DataFrame, y: npt.NDArray[Any]) -> Floats:
+    def predict(x: Floats, y: npt.NDArray[Any]) -> Floats:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
+        scores = np.zeros((len(matrices[1]), len(classes)))
+        if len(np.unique(y)) < 2:
+            return scores
         model = HistGradientBoostingClassifier(**settings(encode, seed, FAMILY))
-        scores = np.zeros((len(x_test), len(classes)))
         with one_thread():
-            model.fit(encode.matrix(part)[y >= 0], y[y >= 0])
-            scores[:, model.classes_] = model.predict_proba(x_test)
+            model.fit(x, y)
+            scores[:, model.classes_] = model.predict_proba(matrices[1])
         return scores
 
-    predictions = [predict(synthetic, labels[2]), predict(train, labels[0])]
+    predictions = [predict(*learned) for learned in _equally_many(matrices, labels, seed)]
     name = "ROC AUC" if len(classes) == 2 else "macro one-against-rest AUC"
-    return _compare(y_test, predictions, class_auc, 0.5, name, (0.0, 1.0), seed)
+    return _compare(labels[1], predictions, class_auc, 0.5, name, (0.0, 1.0), seed)
 
 
-def _regress(parts: list[pl.DataFrame], column: Column, features: list[Column], seed: int) -> tuple[Estimate, ...]:
-    train, holdout, synthetic = parts
-    truth = [numbers(part[column.name]) for part in parts]
-    if min(len(values) for values in truth) < 2 or not float(truth[1].std()) > 0:
-        return _none("the target has fewer than two values in one of the tables")
-    encode = Features.fit(train, features)
-    x_test = encode.matrix(holdout)
+def _regress(parts: list[pl.DataFrame], column: Column, encode: Features, seed: int) -> tuple[Estimate, ...]:
+    truths = [numbers(part[column.name]) for part in parts]
+    if len(truths[1]) < MIN_HOLDOUT or min(len(np.unique(truth)) for truth in truths[:2]) < 2:
+        return _none("the target has fewer than two values in the training part or the holdout, or too few rows")
+    scale = float(np.abs(truths[0]).max())  # R² has no unit, and squares of huge numbers overflow
+    truths = [truth / scale for truth in truths]
+    low, high = float(truths[0].min()), float(truths[0].max())
+    near = (low - _FAR * (high - low), high + _FAR * (high - low))
+    matrices = [encode.matrix(part) for part in parts]
 
-    def predict(part: pl.DataFrame, y: Floats) -> Floats:
+    def predict(x: Floats, y: Floats) -> Floats:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
+        if len(np.unique(y)) < 2:
+            return np.full(len(truths[1]), truths[1].mean())
         model = HistGradientBoostingRegressor(**settings(encode, seed, FAMILY))
         with one_thread():
-            return np.asarray(model.fit(encode.matrix(part), y).predict(x_test), dtype=np.float64)
+            predicted: Floats = model.fit(x, np.clip(y, *near)).predict(matrices[1])
+        return np.clip(predicted, *near)
 
-    predictions = [predict(synthetic, truth[2]), predict(train, truth[0])]
-    return _compare(truth[1], predictions, r2, 0.0, "R²", (None, 1.0), seed)
+    predictions = [predict(*learned) for learned in _equally_many(matrices, truths, seed)]
+    return _compare(truths[1], predictions, r2, 0.0, "R²", (None, 1.0), seed)
+
+
+def _equally_many(
+    matrices: list[Floats], targets: list[npt.NDArray[Any]], seed: int
+) -> list[tuple[Floats, npt.NDArray[Any]]]:
+    """Return features and targets to learn from, synthetic first: as many rows of each as the smaller table has.
+
+    Where one of them has no row at all both are returned whole. A feature without any value becomes a constant, since
+    the booster cannot bin it.
+    """
+    rng = generator(seed, FAMILY, "draw")
+    rows = min(len(targets[0]), len(targets[2])) or max(len(targets[0]), len(targets[2]))
+    learned = []
+    for side in (2, 0):
+        drawn = np.sort(rng.permutation(len(targets[side]))[:rows])
+        x = matrices[side][drawn]
+        x[:, np.isnan(x).all(axis=0)] = 0.0
+        learned.append((x, targets[side][drawn]))
+    return learned
 
 
 def _compare(
@@ -157,7 +190,7 @@ def _compare(
         reference=trtr, reference_kind="trained on real rows", reference_se=se, detail=detail,
     )  # fmt: skip
     real = Estimate(_NAMES[1], FAMILY, trtr, *_percentiles(draws[:, 1]), **shared, detail=detail)
-    if trtr - floor < 3 * se:
+    if trtr - floor <= 3 * se:
         reason = f"real rows themselves predict the target no better than chance ({score_name} {trtr:.3f})"
         return synthetic, real, not_measured(_NAMES[2], FAMILY, reason, n=rows)
     ratios = (draws[:, 0] - floor) / (draws[:, 1] - floor)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from synthcli.audit import AuditResult
+from synthcli.config.models import FailOn
 from synthcli.gate import Verdict, passes
 
 SCHEMA_VERSION = 1
@@ -23,11 +24,15 @@ def report_document(
     seed: int,
     config: Mapping[str, Any],
     versions: Mapping[str, str],
+    fail_on: FailOn = "error",
 ) -> dict[str, Any]:
-    """Return the report; its verdict is ``pass`` where no gate of level ``error`` failed."""
+    """Return the report; its verdict is ``pass`` where no gate failed at the level that counts.
+
+    ``fail_on: never`` changes the exit code only: the verdict is then that of ``error``.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
-        "verdict": "pass" if passes(verdicts) else "fail",
+        "verdict": "pass" if passes(verdicts, "error" if fail_on == "never" else fail_on) else "fail",
         "inputs": dict(inputs),
         "seed": seed,
         "config": dict(config),

@@ -74,11 +74,15 @@ def audit_report(document: Mapping[str, Any]) -> RenderableType:
 
 def _verdict(document: Mapping[str, Any]) -> RenderableType:
     gates = document["gates"]
-    failed = list(dict.fromkeys(gate["metric"] for gate in gates if gate["failed"] and gate["level"] == "error"))
-    if document["verdict"] == "pass":
-        headline = f"PASS  {len(gates)} gates, none failed" if gates else "PASS  no gate was set"
-    else:
-        headline = f"FAIL  {len(failed)} of {len({gate['metric'] for gate in gates})} gated metrics"
+    failed = list(dict.fromkeys(gate["metric"] for gate in gates if gate["failed"]))
+    counts = {
+        "hold": sum(gate["status"] == "pass" for gate in gates),
+        "failed": sum(gate["status"] == "fail" for gate in gates),
+        "warn": sum(gate["status"] == "warn" for gate in gates),
+        "could not be measured": sum(gate["status"] == "not_measured" for gate in gates),
+    }
+    told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+    headline = f"{document['verdict'].upper()}  of {len(gates)} gates {told}" if gates else "PASS  no gate was set"
     reasons = [Text(f"  {metric}: {_MEANING.get(metric, 'outside its limit')}") for metric in failed]
     return Group(Text(headline, style=_STYLES[document["verdict"]]), *reasons, Rule(style="dim"))
 

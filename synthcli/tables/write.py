@@ -7,7 +7,7 @@ quotes; a value that is the same text, or empty, is quoted, so that other progra
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +17,7 @@ import polars as pl
 
 from synthcli.artifacts import atomic_path
 from synthcli.errors import BadTableError, UsageError
-from synthcli.forms import PLAIN_DTYPES, polars_dtype, writing
+from synthcli.forms import PLAIN_DTYPES, polars_dtype, reading, writing
 from synthcli.schema import Column, Dialect, Kind, Schema, check_columns
 from synthcli.tables.sniffing import DELIMITERS
 
@@ -37,22 +37,46 @@ _SUFFIXES: dict[str, Format] = {
 }
 
 
-def write_table(frame: pl.DataFrame, schema: Schema, path: Path, *, format: Format | None = None) -> None:
+def write_table(
+    frame: pl.DataFrame,
+    schema: Schema,
+    path: Path,
+    *,
+    format: Format | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write ``frame`` to ``path``, complete or not at all; the format is the suffix's unless given."""
-    write_batches([frame], schema, path, format=format)
+    write_batches([frame], schema, path, format=format, metadata=metadata)
 
 
-def write_batches(batches: Iterable[pl.DataFrame], schema: Schema, path: Path, *, format: Format | None = None) -> int:
-    """Write batches of rows to one file, holding one batch at a time; return how many rows were written."""
+def write_batches(
+    batches: Iterable[pl.DataFrame],
+    schema: Schema,
+    path: Path,
+    *,
+    format: Format | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write batches of rows to one file, holding one batch at a time; return how many rows were written.
+
+    ``metadata`` goes into a Parquet file's footer; text has no place for it.
+    """
     chosen = format or format_of(path)
     with atomic_path(path) as temporary, _opened(temporary, path.suffix == ".gz") as file:
-        return write_stream(batches, schema, file, format=chosen)
+        return write_stream(batches, schema, file, format=chosen, metadata=metadata)
 
 
-def write_stream(batches: Iterable[pl.DataFrame], schema: Schema, stream: IO[bytes], *, format: Format) -> int:
+def write_stream(
+    batches: Iterable[pl.DataFrame],
+    schema: Schema,
+    stream: IO[bytes],
+    *,
+    format: Format,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
     """Write batches of rows to an open stream, such as standard output; return how many rows were written."""
     rows = 0
-    with _WRITERS[format](stream, schema) as write:
+    with _WRITERS[format](stream, schema, metadata or {}) as write:
         for batch in batches:
             write(_stored(batch, schema))
             rows += batch.height
@@ -64,6 +88,15 @@ def to_text(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     stored = _stored(frame, schema)
     comma = schema.dialect.decimal_comma
     return stored.select(writing(column, decimal_comma=comma).fill_null(column.missing) for column in schema)
+
+
+def as_written(frame: pl.DataFrame, schema: Schema, format: Format) -> pl.DataFrame:
+    """Return the values that a reader of the written table gets: text keeps so many digits and no finer instants."""
+    stored = _stored(frame, schema)
+    if format == "parquet":
+        return stored
+    rounded = [column for column in schema if polars_dtype(column.dtype).is_float() or column.dtype.startswith("Date")]
+    return stored.with_columns(reading(column, writing(column)).alias(column.name) for column in rounded)
 
 
 def format_of(path: Path) -> Format:
@@ -97,24 +130,24 @@ def _cast(series: pl.Series, dtype: pl.DataType) -> pl.Series:
 
 
 @contextmanager
-def _parquet(file: IO[bytes], schema: Schema) -> Iterator[Callable[[pl.DataFrame], None]]:
+def _parquet(file: IO[bytes], schema: Schema, metadata: Mapping[str, str]) -> Iterator[Callable[[pl.DataFrame], None]]:
     import pyarrow.parquet as pq
 
     empty = pl.DataFrame(schema={column.name: polars_dtype(column.dtype) for column in schema})
-    arrow = empty.to_arrow().schema
+    arrow = empty.to_arrow().schema.with_metadata(dict(metadata) or None)
     with pq.ParquetWriter(file, arrow, compression="zstd") as writer:
         yield lambda batch: writer.write_table(batch.to_arrow().cast(arrow))
 
 
 @contextmanager
-def _csv(file: IO[bytes], schema: Schema) -> Iterator[Callable[[pl.DataFrame], None]]:
+def _csv(file: IO[bytes], schema: Schema, metadata: Mapping[str, str]) -> Iterator[Callable[[pl.DataFrame], None]]:
     file.write(b"\xef\xbb\xbf" if schema.dialect.bom else b"")
     file.write(_header(schema).encode())
     yield lambda batch: _write_csv(batch, schema, file)
 
 
 @contextmanager
-def _jsonl(file: IO[bytes], schema: Schema) -> Iterator[Callable[[pl.DataFrame], None]]:
+def _jsonl(file: IO[bytes], schema: Schema, metadata: Mapping[str, str]) -> Iterator[Callable[[pl.DataFrame], None]]:
     yield lambda batch: _write_jsonl(batch, schema, file)
 
 

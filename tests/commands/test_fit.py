@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -105,3 +106,175 @@ def test_a_held_lock_exits_75(call, out: Path) -> None:
 def test_a_dry_run_fits_nothing(call, out: Path) -> None:
     assert call("fit", "--out", out, "--seed", "9", "--dry-run").code == 0
     assert not (out / "generators" / "0002").exists()
+
+
+# synthetic rows
+
+
+@pytest.fixture(scope="session")
+def fresh(flights_run: Path) -> pl.DataFrame:
+    """Flights of later months, those of them that the split's rule does not reserve."""
+    from examples import ROOT
+
+    from synthcli.tables import open_table
+
+    months = [str(ROOT / "sample_data" / "flights" / f"2013-{month}.parquet") for month in (10, 11, 12)]
+    return unreserved(flights_run, open_table(months, schema=schema_of(flights_run)).read())
+
+
+def schema_of(flights_run: Path):
+    from synthcli.holdout import SplitFolder
+
+    return SplitFolder(flights_run / "artifacts" / "split").read().schema
+
+
+def unreserved(flights_run: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    from synthcli.holdout import SplitFolder
+    from synthcli.splitting import Digest, sides
+
+    rule = SplitFolder(flights_run / "artifacts" / "split").read().rule
+    return rows.filter(pl.Series(sides(Digest.of(rows, rule), rule) == 0))
+
+
+@pytest.fixture
+def batch(flights_run: Path, out: Path, fresh: pl.DataFrame, tmp_path: Path, call):
+    """Return a function that writes a later batch as CSV, a share of it sampled rows, with no record of that."""
+    from synthcli.tables import ReadOptions, open_table, write_table
+
+    def written(share: float) -> Path:
+        emitted = tmp_path / "emitted.csv"
+        call("sample", "--out", out, "-n", 3000, "--seed", 11, "--output", emitted, "-q")
+        schema = schema_of(flights_run)
+        rows = open_table(emitted, ReadOptions(missing=("", "NA")), schema=schema).read()
+        ours = unreserved(flights_run, rows)[: round(share / (1 - share) * fresh.height)]
+        path = tmp_path / f"batch-{share}.csv"
+        write_table(pl.concat([fresh, ours]).sample(fraction=1, shuffle=True, seed=1), schema, path)
+        return path
+
+    return written
+
+
+def test_six_percent_of_our_own_rows_in_a_fresh_batch_are_refused(call, flights_run: Path, out: Path, batch) -> None:
+    words = ["fit", "-c", flights_run / "flights.yaml", "--out", out, "--json", "--dry-run"]
+    ended = call(*words, "--train", batch(0.06))
+    assert ended.code == 3
+    assert ended.document["error"]["kind"] == "contaminated"
+    assert re.search(
+        r"an estimated [567]\.\d% of its new rows \(at least [2-6]\.\d%\)", ended.document["error"]["message"]
+    )
+    assert "--allow-synthetic" in ended.document["error"]["hint"]
+    allowed = call(*words, "--train", batch(0.06), "--allow-synthetic")
+    assert allowed.code == 0
+    assert any("an estimated" in warning for warning in allowed.document["warnings"])
+
+
+def test_a_clean_batch_is_not_refused(call, flights_run: Path, out: Path, batch) -> None:
+    words = ["fit", "-c", flights_run / "flights.yaml", "--out", out, "--json", "--dry-run"]
+    ended = call(*words, "--train", batch(0.0))
+    assert ended.code == 0
+    assert ended.document["warnings"] == []
+
+
+def test_a_cumulative_batch_is_told_from_the_rows_that_were_learned_from(
+    call, flights_run: Path, out: Path, batch, tmp_path: Path
+) -> None:
+    """All old rows, new ones, and 6 % of the new ones ours: found by ``split`` and ``fit`` on one growing CSV file."""
+    grown = tmp_path / "grown.csv"
+    source = (flights_run / "flights.yaml").read_text()
+    old = Path(re.search(r"path: (.*)", source)[1]).read_text()  # type: ignore[index]
+    for share, code in ((0.0, 0), (0.06, 3)):
+        grown.write_text(old + batch(share).read_text().split("\n", 1)[1])
+        assert call("split", grown, "-c", flights_run / "flights.yaml", "--out", out, "-q").code == 0
+        ended = call("fit", "-c", flights_run / "flights.yaml", "--out", out, "--json", "--dry-run")
+        assert ended.code == code, ended.err
+    assert ended.document["error"]["kind"] == "contaminated"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_on_record_as_synthetic_is_refused(call, out: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    call("sample", "--out", out, "-n", 100, "--output", path, "-q")
+    if suffix == "parquet":  # its footer speaks without the sidecar
+        path.with_name("t.parquet.lineage.json").unlink()
+    for words in (["--out", out], ["--out", tmp_path / "elsewhere"]):
+        ended = call("fit", "--train", path, *words, "--json", "--set", "data.missing=['', NA]")
+        assert ended.code == 3
+        assert ended.document["error"]["kind"] == "synthetic_input"
+        assert "depth 1" in ended.document["error"]["message"]
+
+
+def test_a_folder_with_one_synthetic_part_is_refused(call, out: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    call("sample", "--out", out, "-n", 100, "--output", folder / "b.parquet", "-q")
+    pl.read_parquet(out / "split" / "train.parquet")[:300].write_parquet(folder / "a.parquet")
+    ended = call("fit", "--train", folder, "--out", tmp_path / "elsewhere", "--json")
+    assert ended.code == 3
+    assert "augmented, depth 1, 75.0% real" in ended.document["error"]["message"]
+
+
+def test_what_is_learned_from_synthetic_rows_is_two_generations_deep(call, flights_run: Path, tmp_path: Path) -> None:
+    from synthcli.lineage import read
+
+    first, second, out = tmp_path / "first.csv", tmp_path / "second.csv", tmp_path / "out"
+    call("sample", "--out", flights_run / "artifacts", "-n", 400, "--seed", 1, "--output", first, "-q")
+    words = ["fit", "-c", flights_run / "flights.yaml", "--train", first, "--out", out, "--allow-synthetic", "--json"]
+    ended = call(*words)
+    assert ended.code == 0
+    assert any("--allow-synthetic" in warning for warning in ended.document["warnings"])
+    assert ended.document["result"]["lineage"] == {"kind": "synthetic", "depth": 1, "real_share": 0.0}
+    manifest = json.loads((out / "generators" / "0001" / "manifest.json").read_text())
+    assert manifest["train"]["lineage"]["depth"] == 1
+    assert manifest["train"]["split"] is None
+    call("sample", "--out", out, "-n", 10, "--seed", 2, "--output", second, "-q")
+    known = read(second)
+    assert known is not None
+    assert known.lineage is not None
+    assert (known.lineage.kind, known.lineage.depth) == ("synthetic", 2)
+    assert known.lineage.parents[0].name == "first.csv"
+    tree = call("lineage", second, "--out", out, "--json").document["result"]["tree"]
+    assert [tree["depth"], tree["parents"][0]["depth"], tree["parents"][0]["parents"][0]["depth"]] == [2, 1, 0]
+
+
+def test_recognised_rows_are_part_of_the_lineage_where_they_are_allowed(
+    call, flights_run: Path, out: Path, batch
+) -> None:
+    words = ["fit", "-c", flights_run / "flights.yaml", "--out", out, "--json", "--allow-synthetic"]
+    ended = call(*words, "--train", batch(0.2))
+    assert ended.code == 0
+    lineage = ended.document["result"]["lineage"]
+    assert (lineage["kind"], lineage["depth"]) == ("augmented", 1)
+    assert lineage["real_share"] == pytest.approx(0.8, abs=0.02)
+
+
+def test_allowing_synthetic_rows_lifts_no_guard(call, out: Path) -> None:
+    ended = call("fit", "--train", out / "split" / "holdout.parquet", "--out", out, "--allow-synthetic", "--json")
+    assert ended.code == 3
+    assert ended.document["error"]["kind"] == "holdout_rows"
+
+
+def test_a_sidecar_of_other_bytes_is_warned_of_and_not_believed(call, out: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    call("sample", "--out", out, "-n", 100, "--output", path, "-q")
+    shutil.copy(out / "split" / "train.parquet", path)
+    ended = call("fit", "--train", path, "--out", out, "--json", "--dry-run")
+    assert ended.code == 0
+    assert any("does not count as evidence" in warning for warning in ended.document["warnings"])
+
+
+def test_a_damaged_sketch_is_warned_of(call, out: Path) -> None:
+    (out / "sketches" / "00.npz").write_bytes(b"damaged")
+    ended = call("fit", "--out", out, "--json", "--dry-run")
+    assert ended.code == 0
+    assert any("00.npz" in warning for warning in ended.document["warnings"])
+
+
+def test_the_manifest_names_the_split_and_the_bytes(flights_run: Path) -> None:
+    from synthcli.artifacts import sha256
+    from synthcli.registry import fingerprint
+
+    out = flights_run / "artifacts"
+    train = json.loads((out / "generators" / "0001" / "manifest.json").read_text())["train"]
+    rule = json.loads((out / "split" / "split.json").read_text())["rule"]
+    assert train["split"] == fingerprint(rule)
+    assert train["sha256"] == sha256(out / "split" / "train.parquet")
+    assert (train["lineage"]["kind"], train["lineage"]["depth"]) == ("real", 0)

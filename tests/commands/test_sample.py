@@ -73,7 +73,9 @@ def test_formats_by_suffix_by_option_and_into_a_folder(draw, tmp_path: Path) -> 
     assert draw("-n", 5, "--output", tmp_path / "t.xlsx").code == 2
 
 
-def test_a_closed_pipe_is_no_error(flights_run: Path) -> None:
+def test_a_closed_pipe_is_no_error_and_what_went_out_is_remembered(flights_run: Path) -> None:
+    sketches = flights_run / "artifacts" / "sketches"
+    before = set(sketches.iterdir())
     command = (
         f"{sys.executable} -m synthcli sample --out {flights_run / 'artifacts'} -n 60000 --output - -q | head -n 1"
     )
@@ -84,6 +86,7 @@ def test_a_closed_pipe_is_no_error(flights_run: Path) -> None:
     assert done.stdout.startswith("time_hour,")
     assert "Traceback" not in done.stderr
     assert "error" not in done.stderr.lower()
+    assert len(set(sketches.iterdir()) - before) == 1
 
 
 def test_a_changed_model_is_not_opened(call, flights_run: Path, tmp_path: Path) -> None:
@@ -112,3 +115,101 @@ def test_no_rows_and_negative_rows_are_refused(draw) -> None:
 def test_a_dry_run_draws_nothing(draw, tmp_path: Path) -> None:
     assert draw("-n", 5, "--output", tmp_path / "t.csv", "--dry-run").code == 0
     assert not (tmp_path / "t.csv").exists()
+
+
+# what is remembered of a sample
+
+
+def kept(flights_run: Path, path: Path):
+    """Return the sketch that was kept of a written file."""
+    from synthcli.artifacts import sha256
+    from synthcli.sketches import read
+
+    return read(flights_run / "artifacts" / "sketches" / f"{sha256(path)}.npz")
+
+
+def test_the_lineage_stands_beside_the_file_and_in_the_parquet_footer(draw, tmp_path: Path) -> None:
+    from synthcli.lineage import read
+    from synthcli.tables.footer import parquet_footer
+
+    path = tmp_path / "t.parquet"
+    ended = draw("-n", 20, "--seed", 3, "--output", path, "--json")
+    assert ended.document["artifacts"]["lineage"] == str(tmp_path / "t.parquet.lineage.json")
+    known = read(path)
+    assert known is not None
+    assert known.lineage is not None
+    assert (known.source, known.rows, known.lineage.depth, known.lineage.seed) == ("sidecar", 20, 1, 3)
+    assert known.lineage.parents[0].name == "train.parquet"
+    footer = parquet_footer(path)
+    assert footer is not None
+    assert footer.metadata.keys() == {"ARROW:schema", "synthcli.depth", "synthcli.real_share", "synthcli.version"}
+
+
+def test_one_seed_one_sidecar(draw, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        assert draw("-n", 20, "--seed", 3, "--output", tmp_path / folder / "t.csv").code == 0
+    a, b = ((tmp_path / folder / "t.csv.lineage.json").read_bytes() for folder in "ab")
+    assert a == b
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.csv.gz"])
+def test_every_emitted_row_is_recognised_in_the_file_that_was_written(
+    draw, flights_run: Path, tmp_path: Path, name: str
+) -> None:
+    from synthcli.holdout import SplitFolder
+    from synthcli.rowkeys import row_keys
+    from synthcli.tables import ReadOptions, open_table
+
+    assert draw("-n", 500, "--seed", 4, "--output", tmp_path / name).code == 0
+    sketch = kept(flights_run, tmp_path / name)
+    schema = SplitFolder(flights_run / "artifacts" / "split").read().schema
+    back = open_table(tmp_path / name, ReadOptions(missing=("", "NA")), schema=schema).read()
+    assert sketch.columns == tuple(column.name for column in schema.modelled)
+    assert set(row_keys(back, sketch.columns).tolist()) == set(sketch.keys.tolist())
+    assert (sketch.rows, sketch.depth, sketch.base_from) == (500, 1, "holdout")
+
+
+def test_a_sketch_knows_the_real_rows_of_its_time(draw, flights_run: Path, tmp_path: Path) -> None:
+    draw("-n", 50, "--seed", 4, "--output", tmp_path / "t.csv")
+    sketch = kept(flights_run, tmp_path / "t.csv")
+    parts = {name: flights_run / "artifacts" / "split" / f"{name}.parquet" for name in ("train", "holdout")}
+    assert sketch.real_rows == pl.read_parquet(parts["train"]).height
+    assert len(sketch.real) == pl.read_parquet(parts["train"], columns=list(sketch.columns)).n_unique()
+    assert sketch.base.looked == pl.read_parquet(parts["holdout"]).height
+    assert sketch.base.matched == 0
+
+
+def test_rows_on_stdout_are_remembered_too(draw, flights_run: Path) -> None:
+    import hashlib
+
+    name = hashlib.sha256(draw("-n", 30, "--seed", 8, "--output", "-").out.encode()).hexdigest()
+    assert (flights_run / "artifacts" / "sketches" / f"{name}.npz").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_split_and_training_table_nothing_is_known_of_real_rows(
+    call, flights_run: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from synthcli.sketches import read, stored
+
+    folder = Path(shutil.copytree(flights_run / "artifacts" / "generators" / "0001", tmp_path / "0001"))
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("split/train.parquet", "split/gone.parquet"))
+    assert call("sample", "--generator", folder, "--out", tmp_path / "out", "-n", 5, "-q").code == 0
+    (path,) = stored(tmp_path / "out" / "sketches")
+    assert read(path).base_from == "nothing"
+
+
+def test_without_a_split_the_base_rate_comes_from_the_training_table(call, flights_run: Path, tmp_path: Path) -> None:
+    from synthcli.sketches import read, stored
+
+    folder = flights_run / "artifacts" / "generators" / "0001"
+    ended = call(
+        "sample", "--generator", folder, "-c", flights_run / "flights.yaml", "--out", tmp_path / "out", "-n", 5, "-q"
+    )
+    assert ended.code == 0
+    (path,) = stored(tmp_path / "out" / "sketches")
+    sketch = read(path)
+    assert sketch.base_from == "train"
+    assert sketch.base.looked == sketch.real_rows > 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from synthcli.registry import lock
 
 COLUMNS = ("age", "city", "late")
 
@@ -69,7 +72,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(call, table: Pa
         ended = call("split", table, "--out", tmp_path / "out", *words)
         assert ended.code == 2
         assert "city" in ended.err
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "split").exists()
 
 
 def test_a_later_table_without_a_key_column_is_refused(call, table: Path, tmp_path: Path) -> None:
@@ -189,3 +192,21 @@ def test_a_holdout_too_small_for_the_audit_is_named_with_the_size_that_would_do(
     ended = call("split", table, "--out", tmp_path / "out", "--json")
     (warning,) = ended.document["warnings"]
     assert "1,068 rows" in warning
+
+
+def test_each_part_says_what_it_was_taken_from(call, table: Path, tmp_path: Path) -> None:
+    call("split", table, "--out", tmp_path / "out")
+    source = hashlib.sha256(table.read_bytes()).hexdigest()
+    for name in ("train", "holdout"):
+        part = tmp_path / "out" / "split" / f"{name}.parquet"
+        sidecar = json.loads(part.with_name(f"{name}.parquet.lineage.json").read_text())
+        assert (sidecar["kind"], sidecar["depth"], sidecar["real_share"]) == ("real", 0, 1.0)
+        assert sidecar["parents"][0]["sha256"] == source
+        assert pl.read_parquet_metadata(part)["synthcli.depth"] == "0"
+
+
+def test_a_second_split_waits_for_no_other_run(call, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with lock(out):
+        ended = call("split", table, "--out", out)
+    assert ended.code == 75

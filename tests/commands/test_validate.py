@@ -78,7 +78,7 @@ def test_the_copulas_flights_fail_the_accuracy_gate(call, flights_run: Path) -> 
     assert "privacy.known_record_share" not in failed(ended)
     quiet = call("validate", "-c", flights_run / "flights.yaml", "--fail-on", "never")
     assert quiet.code == 0
-    assert quiet.out.startswith("FAIL")
+    assert quiet.out.startswith("FAIL  of 5 gates")
 
 
 def test_the_report_file_holds_the_document(call, flights_run: Path) -> None:
@@ -146,3 +146,170 @@ def test_no_cell_of_the_real_table_is_in_the_report(flights_run: Path, call) -> 
     train = pl.read_parquet(flights_run / "artifacts" / "split" / "train.parquet")
     tails = train["tailnum"].drop_nulls().unique()
     assert not any(tail in text for tail in tails)
+
+
+# what must not pass
+
+
+def spelled(call, tmp_path: Path, files: dict[str, pl.DataFrame], *words: object):
+    """Audit three frames as CSV files, as another tool would hand them over."""
+    for name, frame in files.items():
+        frame.write_csv(tmp_path / f"{name}.csv")
+    given = [f"--{name}={tmp_path / f'{name}.csv'}" for name in files]
+    return call("validate", *given, "--out", tmp_path / "out", "--json", *words)
+
+
+@pytest.fixture
+def plain(thirds: Path) -> dict[str, pl.DataFrame]:
+    names = ["carrier", "origin", "distance", "sched_dep_time", "late"]
+    return {
+        side: table(thirds, name).select(names).drop_nulls()
+        for side, name in (("train", "train"), ("holdout", "holdout"), ("synthetic", "fresh"))
+    }
+
+
+@pytest.mark.parametrize("rows", [2_000, 4_000])
+def test_a_holdout_whose_rows_stand_in_training_is_refused(call, thirds: Path, tmp_path: Path, rows: int) -> None:
+    train = table(thirds, "train")
+    ended = spelled(call, tmp_path, {"train": train, "holdout": train[:rows], "synthetic": train})
+    assert ended.code == 3
+    assert ended.document["error"]["kind"] == "holdout_rows"
+
+
+def test_tables_of_a_few_rows_are_refused(call, plain: dict, tmp_path: Path) -> None:
+    for side in plain:
+        ended = spelled(call, tmp_path, {**plain, side: plain[side][:5]})
+        assert ended.code == 3
+        assert "at least 50" in ended.document["error"]["message"]
+
+
+def test_invented_dependence_fails(call, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    real = [pl.DataFrame({name: rng.normal(size=rows) for name in "abcd"}) for rows in (2_000, 500)]
+    one = rng.normal(size=2_000)
+    files = {"train": real[0], "holdout": real[1], "synthetic": pl.DataFrame(dict.fromkeys("abcd", one))}
+    assert "accuracy.bivariate" in failed(spelled(call, tmp_path, files))
+
+
+def test_a_lost_class_fails_on_utility(call, plain: dict, tmp_path: Path) -> None:
+    lost = plain["synthetic"].filter(~pl.col("late"))
+    ended = spelled(call, tmp_path, {**plain, "synthetic": lost}, "--set", "data.target=late")
+    assert "utility.ratio" in failed(ended)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pl.col("distance").cast(pl.Float64),
+        pl.col("late").cast(pl.Int8),
+        pl.col("late").cast(pl.String).str.to_titlecase(),
+        pl.col("distance") + 0.5,
+    ],
+    ids=["1.0", "0/1", "True", "fraction"],
+)
+def test_other_tools_spellings_are_read_and_measured(call, plain: dict, tmp_path: Path, change: pl.Expr) -> None:
+    files = {**plain, "synthetic": plain["synthetic"].with_columns(change).select(reversed(plain["train"].columns))}
+    ended = spelled(call, tmp_path, files)
+    assert ended.code in (0, 1), ended.err
+    assert ended.document["status"] in ("ok", "failed")
+
+
+def test_a_target_that_is_not_there_or_no_target_is_a_configuration_error(call, flights_run: Path) -> None:
+    for words, said in (
+        (["data.target=lat"], "late"),
+        (["data.exclude_features=[nope]"], "carrier"),
+        (["data.target=carrier", "data.columns={carrier: {type: id}}"], "id"),
+    ):
+        sets = [part for word in words for part in ("--set", word)]
+        ended = call("validate", "--out", flights_run / "artifacts", *sets)
+        assert ended.code == 2, ended.err
+        assert said in ended.err
+
+
+def test_a_gate_that_warns_fails_the_verdict_where_warnings_count(audit, thirds: Path) -> None:
+    warning = "[{metric: accuracy.univariate, min: 0.999, level: warning}]"
+    ended = audit(table(thirds, "fresh"), "--set", f"validate.gates={warning}", "--fail-on", "warning")
+    assert (ended.code, ended.document["result"]["verdict"]) == (1, "fail")
+
+
+def test_a_folder_of_parts_can_be_audited(call, plain: dict, tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for number in range(2):
+        plain["synthetic"][number::2].write_parquet(parts / f"{number}.parquet")
+    for name in ("train", "holdout"):
+        plain[name].write_parquet(tmp_path / f"{name}.parquet")
+    given = [f"--{name}={tmp_path / f'{name}.parquet'}" for name in ("train", "holdout")]
+    ended = call("validate", *given, "--synthetic", parts, "--out", tmp_path / "out", "--json")
+    assert ended.code in (0, 1), ended.err
+
+
+# which generator drew the rows
+
+
+@pytest.fixture
+def out(flights_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run's directory that a test may change."""
+    import shutil
+
+    return Path(shutil.copytree(flights_run / "artifacts", tmp_path / "artifacts"))
+
+
+def described(out: Path, **changes: object) -> None:
+    """Change what the first generator's manifest says of its training table."""
+    path = out / "generators" / "0001" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["train"].update(changes)
+    path.write_text(json.dumps(manifest))
+
+
+QUICK = ("--json", "--set", "validate.families=[privacy]")
+
+
+def test_the_report_names_the_generator_that_drew_the_rows(call, out: Path) -> None:
+    assert call("validate", "--out", out, *QUICK).code in (0, 1)
+    inputs = json.loads((out / "validate" / "report.json").read_text())["inputs"]
+    assert inputs["synthetic"]["generator"] == "0001"
+    assert "generator" not in inputs["train"]
+
+
+def test_rows_of_another_tool_name_no_generator(call, out: Path, tmp_path: Path) -> None:
+    pl.read_parquet(out / "synthetic" / "synthetic.parquet").write_parquet(tmp_path / "t.parquet")
+    call("validate", "--out", out, "--synthetic", tmp_path / "t.parquet", *QUICK)
+    assert "generator" not in json.loads((out / "validate" / "report.json").read_text())["inputs"]["synthetic"]
+
+
+@pytest.mark.parametrize("split", [None, "0" * 64], ids=["without a split", "under another one"])
+def test_a_generator_that_may_have_seen_the_holdout_is_not_audited_on_it(call, out: Path, split: str | None) -> None:
+    described(out, split=split, path="gone.parquet")
+    ended = call("validate", "--out", out, *QUICK)
+    assert ended.code == 3
+    assert ended.document["error"]["kind"] == "holdout_rows"
+    assert "0001" in ended.document["error"]["message"]
+    assert "synthcli fit" in ended.document["error"]["hint"]
+    given = call("validate", "--out", out, "--holdout", out.parent / "artifacts" / "split" / "holdout.parquet", *QUICK)
+    assert given.code == 3  # the same file, however it is named
+
+
+def test_another_holdout_may_be_audited_against(call, out: Path, tmp_path: Path) -> None:
+    described(out, split=None, path="gone.parquet")
+    pl.read_parquet(out / "split" / "holdout.parquet").write_parquet(tmp_path / "mine.parquet")
+    assert call("validate", "--out", out, "--holdout", tmp_path / "mine.parquet", *QUICK).code in (0, 1)
+
+
+def test_a_generator_without_a_split_is_audited_where_its_table_holds_no_reserved_row(call, out: Path) -> None:
+    described(out, split=None, path=str(out / "split" / "train.parquet"))
+    assert call("validate", "--out", out, *QUICK).code in (0, 1)
+
+
+def test_a_generator_whose_table_holds_reserved_rows_is_refused(call, out: Path, tmp_path: Path) -> None:
+    from synthcli.artifacts import sha256
+
+    everything = tmp_path / "everything.parquet"
+    parts = [pl.read_parquet(out / "split" / f"{name}.parquet") for name in ("train", "holdout")]
+    pl.concat(parts).write_parquet(everything)
+    described(out, split=None, path=str(everything), sha256=sha256(everything))
+    ended = call("validate", "--out", out, *QUICK)
+    assert ended.code == 3
+    assert ended.document["error"]["kind"] == "holdout_rows"
+    assert "reserved" in ended.document["error"]["message"]

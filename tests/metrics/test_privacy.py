@@ -8,7 +8,7 @@ import pytest
 from examples import MIXED, columns, mixed_table
 from scipy import stats
 
-from synthcli.metrics.privacy import known_record_share, measure_known_records
+from synthcli.metrics.privacy import chance_of_hits, known_record_share, measure_known_records
 
 
 def keys(*values: int) -> np.ndarray:
@@ -20,8 +20,12 @@ def test_hits_and_reference_by_hand() -> None:
     estimate = known_record_share(keys(1, 2, 3, 3, 4, 4, 4), keys(1, 1, 2, 3, 4, 9))
     assert estimate.value == 3 / 6
     assert estimate.reference == 2 * 1 / 7
-    # f2 = 1 and 3 hits: P(at least 3 of 4 are hits), each with chance 6/(6 + 3.5).
-    assert estimate.p_value == pytest.approx(stats.binom.sf(2, 4, 6 / 9.5))
+    assert estimate.p_value == chance_of_hits(3, 6, 7, 1, 1)
+
+
+def test_without_triples_the_chance_is_that_of_two_poisson_counts() -> None:
+    # f2 = 1 and 3 hits: at least 3 of 4 are hits, each with chance 6/(6 + 3.5).
+    assert chance_of_hits(3, 6, 7, 1, 0) == pytest.approx(stats.binom.sf(2, 4, 6 / 9.5))
 
 
 def test_no_hits_prove_nothing() -> None:
@@ -52,18 +56,41 @@ def test_fresh_ids_and_notes_do_not_hide_a_copy() -> None:
     assert measure_known_records(real, real[:0], copy, schema).value == 1.0
 
 
-@pytest.mark.parametrize("categories", [8, 40, 2_000])
-def test_innocent_rows_match_at_the_reference_rate_and_the_test_keeps_its_level(categories: int) -> None:
-    # Discrete laws from few to many distinct rows, training four times the holdout: 200 innocent audits each.
-    rng = np.random.default_rng(categories)
-    shares = rng.dirichlet(np.full(categories, 0.3))
-    values, references, rejected = [], [], 0
-    for _ in range(200):
-        real, fresh = (rng.choice(categories, rows, p=shares).astype(np.uint64) for rows in (1_000, 800))
+def test_rows_that_were_taken_in_twice_cannot_hide_a_copy() -> None:
+    train = mixed_table(1_000, 1)
+    estimate = measure_known_records(pl.concat([train, train]), train[:0], train, MIXED)
+    assert estimate.status == "not_measured"
+    assert "twice" in estimate.detail
+
+
+def test_a_table_of_few_different_rows_identifies_nobody() -> None:
+    estimate = known_record_share(np.arange(5, dtype=np.uint64).repeat(100), np.arange(5, dtype=np.uint64))
+    assert (estimate.status, estimate.value) == ("measured", 0.0)
+
+
+LAWS = {
+    "few": np.full(8, 1 / 8),
+    "uniform": np.full(2_000, 1 / 2_000),
+    "geometric": 0.97 ** np.arange(400) * 0.03 / (1 - 0.97**400),
+    "zipf": 1 / np.arange(1, 3_001) / (1 / np.arange(1, 3_001)).sum(),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("fresh_rows", [800, 20_000])
+def test_innocent_rows_match_at_the_reference_rate_and_the_test_keeps_its_level(law: str, fresh_rows: int) -> None:
+    # Training and holdout are 2,000 rows together; 400 innocent audits of each law.
+    rng, audits = np.random.default_rng(1), 400
+    values, references, p_values = [], [], []
+    for _ in range(audits):
+        sizes = (2_000, fresh_rows)
+        real, fresh = (rng.choice(len(LAWS[law]), rows, p=LAWS[law]).astype(np.uint64) for rows in sizes)
         estimate = known_record_share(real, fresh)
-        values.append(estimate.value)
-        references.append(estimate.reference)
-        rejected += estimate.p_value < 0.05
-    error = np.std(np.array(values) - references) / np.sqrt(200)
+        if estimate.status == "measured":
+            values.append(estimate.value)
+            references.append(estimate.reference)
+            p_values.append(estimate.p_value)
+    error = np.std(np.array(values) - references) / np.sqrt(audits)
     assert np.mean(values) == pytest.approx(np.mean(references), abs=4 * error + 1e-9)
-    assert rejected <= stats.binom.ppf(0.9999, 200, 0.05)
+    for level in (0.05, 0.001):
+        assert (np.array(p_values) < level).sum() <= stats.binom.ppf(0.9999, audits, level)

@@ -95,7 +95,6 @@ def test_what_real_rows_cannot_predict_has_no_ratio() -> None:
     ("target", "change", "reason"),
     [
         (None, {}, "no target"),
-        ("grade", {"grade": "high"}, "one class"),
         ("key", {}, "cannot be predicted"),
     ],
 )
@@ -116,3 +115,65 @@ def test_a_high_cardinality_feature_is_no_obstacle() -> None:
     ]
     schema = columns(size="numeric", grade="categorical", tail="categorical")
     assert measure(*parts, schema=schema)["trtr"].value > 0.8
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pl.lit("high").alias("grade"),
+        pl.lit("HIGH").alias("grade"),
+        pl.lit(None, dtype=pl.String).alias("grade"),
+        pl.col("grade") + " ",
+    ],
+    ids=["one class", "another spelling", "no class", "a space behind"],
+)
+def test_synthetic_rows_that_teach_no_class_score_the_floor(change: pl.Expr) -> None:
+    parts = [mixed_table(400, seed) for seed in (1, 2, 3)]
+    found = measure(*parts[:2], parts[2].with_columns(change))
+    assert found["tstr"].value == 0.5
+    assert found["ratio"].value == 0.0
+    assert found["trtr"].value > 0.8
+
+
+def test_a_synthetic_target_without_numbers_scores_the_floor() -> None:
+    parts = [mixed_table(400, seed) for seed in (1, 2, 3)]
+    empty = parts[2].with_columns(pl.lit(None, dtype=pl.Float64).alias("size"))
+    found = measure(*parts[:2], empty, target="size")
+    assert (found["tstr"].value, found["ratio"].value) == (pytest.approx(0.0), pytest.approx(0.0))
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_absurd_synthetic_numbers_fail_and_do_not_crash(factor: float) -> None:
+    parts = [mixed_table(400, seed) for seed in (1, 2, 3)]
+    found = measure(*parts[:2], parts[2].with_columns(pl.col("size") * factor), target="size")
+    assert found["ratio"].value < 0.1
+
+
+def test_huge_real_numbers_are_measured_like_others() -> None:
+    parts = [mixed_table(800, seed).with_columns(pl.col("size") * 1e300) for seed in (1, 2, 3)]
+    assert measure(*parts, target="size")["trtr"].value > 0.2
+
+
+def test_a_holdout_of_one_class_is_not_measured() -> None:
+    parts = [mixed_table(300, seed) for seed in (1, 2, 3)]
+    parts[1] = parts[1].with_columns(
+        pl.when(pl.col("grade") == "high").then(pl.lit("HIGH")).otherwise("grade").alias("grade")
+    )
+    assert measure(*parts)["trtr"].status == "not_measured"
+
+
+def test_a_feature_without_values_is_no_obstacle() -> None:
+    parts = [mixed_table(400, seed) for seed in (1, 2, 3)]
+    parts[2] = parts[2].with_columns(pl.lit(None, dtype=pl.Float64).alias("size"))
+    assert measure(*parts)["tstr"].status == "measured"
+
+
+def test_a_model_that_learned_nothing_has_no_ratio() -> None:
+    parts = [mixed_table(rows, seed) for rows, seed in ((8, 1), (200, 2), (8, 3))]
+    assert measure(*parts)["ratio"].status == "not_measured"
+
+
+def test_both_models_learn_from_equally_many_rows() -> None:
+    train, holdout, synthetic = mixed_table(4_000, 1), mixed_table(1_000, 2), mixed_table(150, 3)
+    few = [measure(train, holdout, synthetic, seed=seed)["trtr"].value for seed in range(3)]
+    assert np.mean(few) < measure(train, holdout, train)["trtr"].value - 0.003

@@ -130,7 +130,7 @@ def test_columns_that_the_schema_does_not_know_follow(tmp_path: Path, frozen: Sc
         ("1.5,1,05/06/2021,x,true", "n"),
         ("1,hidden,05/06/2021,x,true", "x"),
         ("1,1,13/13/2021,x,true", "day"),
-        ("1,1,05/06/2021,x,yes", "late"),
+        ("1,1,05/06/2021,x,maybe", "late"),
     ],
 )
 def test_value_that_does_not_fit_the_schema_is_refused(tmp_path: Path, frozen: Schema, row: str, column: str) -> None:

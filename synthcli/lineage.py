@@ -1,0 +1,267 @@
+"""Lineage: what a file was made from, so that synthetic rows never come back as fresh real ones unseen.
+
+A lineage says whether a table is real, synthetic or a mixture, how many generations deep it is, and what share of its
+rows is real. It stands in a sidecar ``<file>.lineage.json`` with the file's SHA-256, and in short in the key-value
+metadata of a Parquet file. It is a statement about bytes: a sidecar beside other bytes is no evidence, and a file that
+nobody said anything about is real by declaration of the person who brings it. For files that lost their sidecar there
+are ``sketches``.
+
+No time stamp is recorded: the same seed gives the same bytes here too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+from synthcli import __version__
+from synthcli.artifacts import sha256, write_json
+from synthcli.tables.footer import parquet_footer
+
+SCHEMA_VERSION = 1
+TOOL = f"synthcli {__version__}"
+Kind = Literal["real", "synthetic", "augmented"]
+#: Standard input, which has no file that could be described.
+STANDARD_INPUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A table that another one was made from: its content's SHA-256 (``None``: unknown) and what it was itself."""
+
+    sha256: str | None
+    kind: Kind
+    depth: int
+    real_share: float
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a table is and was made from.
+
+    Attributes
+    ----------
+    kind
+        ``real``; ``synthetic``: every row comes from a generator; ``augmented``: some do.
+    depth
+        Generations between the table and real data: 0 real, 1 made from real data, k + 1 made from data of depth k.
+    real_share
+        Share of the rows that are real, in [0, 1].
+    parents
+        The tables that it was made from: a generator's training table, or the parts that were put together.
+    generator
+        ``{"kind", "version", "fingerprint"}`` of the generator that drew the rows.
+    seed
+        The seed that they were drawn with.
+    tool
+        What wrote the record.
+    """
+
+    kind: Kind
+    depth: int
+    real_share: float
+    parents: tuple[Parent, ...] = ()
+    generator: Mapping[str, Any] | None = None
+    seed: int | None = None
+    tool: str = TOOL
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself, such as synthetic rows at depth 0."""
+        consistent = {
+            "real": self.depth == 0 and self.real_share == 1,
+            "synthetic": self.depth >= 1 and self.real_share == 0,
+            "augmented": self.depth >= 1 and 0 <= self.real_share <= 1,
+        }
+        if not consistent.get(self.kind, False):
+            raise ValueError(f"no lineage: {self.kind} at depth {self.depth} with a real share of {self.real_share}")
+
+    @property
+    def is_real(self) -> bool:
+        """Whether every row is real, so that the table may be learned from as such."""
+        return self.kind == "real"
+
+    def as_parent(self, name: str, rows: int, sha256: str | None) -> Parent:
+        """Return the entry for a table of this lineage in the record of what is made from it."""
+        return Parent(sha256, self.kind, self.depth, self.real_share, name, rows)
+
+    def metadata(self) -> dict[str, str]:
+        """Return the key-value metadata of a Parquet file: what may travel with a release, and nothing else."""
+        return {
+            "synthcli.depth": str(self.depth),
+            "synthcli.real_share": repr(float(self.real_share)),
+            "synthcli.version": __version__,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; :meth:`from_dict` is its inverse."""
+        return {**asdict(self), "parents": [asdict(parent) for parent in self.parents]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild a lineage from :meth:`to_dict`'s output, also after a trip through JSON; other keys are ignored.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` where the data are none.
+        """
+        own = {name: data[name] for name in ("kind", "depth", "real_share", "generator", "seed", "tool")}
+        return cls(**own, parents=tuple(Parent(**parent) for parent in data["parents"]))
+
+
+class Known(NamedTuple):
+    """What is known about a file.
+
+    ``lineage`` is ``None`` where there is only a sidecar that does not belong to the file; ``mismatch`` then says why
+    it is no evidence. ``source`` is where the lineage was found; ``rows`` is known from a sidecar or a Parquet file.
+    """
+
+    lineage: Lineage | None
+    source: Literal["sidecar", "parquet"] | None
+    rows: int | None
+    mismatch: str = ""
+
+
+class Origin(NamedTuple):
+    """The lineage of a whole source, the SHA-256 of its content, and what a person should know about it."""
+
+    lineage: Lineage
+    sha256: str | None
+    warnings: tuple[str, ...]
+
+
+def real() -> Lineage:
+    """Return the lineage of a table of real rows."""
+    return Lineage("real", 0, 1.0)
+
+
+def of_sample(train: Parent, *, generator: Mapping[str, Any], seed: int) -> Lineage:
+    """Return the lineage of rows that ``generator``, which learned from ``train``, drew with ``seed``."""
+    return Lineage("synthetic", train.depth + 1, 0.0, (train,), dict(generator), seed)
+
+
+def mixed(parts: Sequence[Parent]) -> Lineage:
+    """Return the lineage of the parts put together: the greatest depth, the mean real share weighted by rows."""
+    rows = sum(part.rows for part in parts)
+    depth = max((part.depth for part in parts), default=0)
+    if depth == 0:
+        return replace(real(), parents=tuple(parts))
+    weights = [part.rows / rows if rows else 1 / len(parts) for part in parts]
+    share = sum(weight * part.real_share for weight, part in zip(weights, parts, strict=True))
+    kind: Kind = "augmented" if share > 0 or any(part.kind == "augmented" for part in parts) else "synthetic"
+    return Lineage(kind, depth, min(share, 1.0), tuple(parts))
+
+
+def with_found(lineage: Lineage, found: Parent, rows: int) -> Lineage:
+    """Return the lineage of a table of ``rows`` rows in which rows of ``found`` were recognised."""
+    if not lineage.is_real:
+        return lineage
+    rest = lineage.as_parent("the other rows", max(rows - found.rows, 0), None)
+    return mixed([rest, found])
+
+
+def sidecar(path: Path) -> Path:
+    """Return where the lineage of the file ``path`` stands."""
+    return path.with_name(f"{path.name}.lineage.json")
+
+
+def write_sidecar(path: Path, lineage: Lineage, rows: int, digest: str | None = None) -> Path:
+    """Write the lineage of the finished file ``path`` beside it, atomically; return the sidecar's path.
+
+    ``digest`` is the file's SHA-256, where the caller has it already.
+    """
+    described = {"schema_version": SCHEMA_VERSION, "file": path.name, "sha256": digest or sha256(path), "rows": rows}
+    write_json(sidecar(path), {**described, **lineage.to_dict()})
+    return sidecar(path)
+
+
+def read(path: Path, digest: str | None = None) -> Known | None:
+    """Return what is known about the file ``path``; ``None`` where nothing is, so that it is real by declaration.
+
+    The sidecar counts where its SHA-256 is the file's (``digest``, where the caller has it already), else the metadata
+    of a Parquet file do.
+    """
+    beside = sidecar(path)
+    mismatch = ""
+    if beside.is_file():
+        lineage, rows, mismatch = _from_sidecar(beside, digest or sha256(path))
+        if lineage is not None:
+            return Known(lineage, "sidecar", rows)
+    footer = parquet_footer(path)
+    stored = _from_metadata(footer.metadata) if footer else None
+    if footer is not None and stored is not None:
+        return Known(stored, "parquet", footer.rows, mismatch)
+    return Known(None, None, None, mismatch) if mismatch else None
+
+
+def of_source(paths: Sequence[Path], rows: int) -> Origin:
+    """Return the lineage of a table that was read from ``paths`` and has ``rows`` rows altogether."""
+    digests = [sha256(path) if path != STANDARD_INPUT else None for path in paths]
+    found = [read(path, digest) if digest else None for path, digest in zip(paths, digests, strict=True)]
+    warnings = tuple(each.mismatch for each in found if each is not None and each.mismatch)
+    known = [each.lineage if each is not None and each.lineage is not None else real() for each in found]
+    if len(paths) == 1:
+        return Origin(known[0], digests[0], warnings)
+    counts = _part_rows(paths, found, rows)
+    parts = zip(known, paths, counts, digests, strict=True)
+    return Origin(
+        mixed([each.as_parent(path.name, n, own) for each, path, n, own in parts]), _joined(digests), warnings
+    )
+
+
+def content_sha256(paths: Sequence[Path]) -> str | None:
+    """Return one SHA-256 for the content of a source's files, in their order; a single file's is its own."""
+    return _joined([sha256(path) if path != STANDARD_INPUT else None for path in paths])
+
+
+def _joined(digests: Sequence[str | None]) -> str | None:
+    if len(digests) == 1:
+        return digests[0]
+    return None if None in digests else hashlib.sha256("".join(map(str, digests)).encode()).hexdigest()
+
+
+def _part_rows(paths: Sequence[Path], found: Sequence[Known | None], rows: int) -> list[int]:
+    """Return each part's rows; what the parts do not say themselves is divided evenly among the silent ones."""
+    said = [_said_rows(path, known) for path, known in zip(paths, found, strict=True)]
+    silent = said.count(None)
+    rest = max(rows - sum(count for count in said if count is not None), 0)
+    return [count if count is not None else rest // silent for count in said]
+
+
+def _said_rows(path: Path, known: Known | None) -> int | None:
+    if known is not None and known.rows is not None:
+        return known.rows
+    footer = parquet_footer(path) if path != STANDARD_INPUT else None
+    return footer.rows if footer else None
+
+
+def _from_sidecar(beside: Path, digest: str) -> tuple[Lineage | None, int | None, str]:
+    """Return the lineage and rows in a sidecar, or why it is no evidence about the file with this SHA-256."""
+    try:
+        document = json.loads(beside.read_text(encoding="utf-8"))
+        lineage, rows, described = Lineage.from_dict(document), int(document["rows"]), str(document["sha256"])
+        supported = document["schema_version"] == SCHEMA_VERSION
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, None, f"{beside}: is no lineage that this version of synthcli can read"
+    if not supported:
+        return None, None, f"{beside}: was written by another version of synthcli"
+    if described != digest:
+        return (
+            None,
+            None,
+            f"{beside}: belongs to other bytes (SHA-256 {described[:12]} …, the file's is {digest[:12]} …)",
+        )
+    return lineage, rows, ""
+
+
+def _from_metadata(metadata: Mapping[str, str]) -> Lineage | None:
+    try:
+        depth, share = int(metadata["synthcli.depth"]), float(metadata["synthcli.real_share"])
+        version = metadata["synthcli.version"]
+        kind: Kind = "real" if depth == 0 else "synthetic" if share == 0 else "augmented"
+        return Lineage(kind, depth, share, tool=f"synthcli {version}")
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,36 @@
+"""The family tree of a file in a terminal: what it is, what it was made from, and what that was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+
+def family_report(node: Mapping[str, Any]) -> RenderableType:
+    """Render the tree that ``synthcli lineage`` made; a file without a record says so."""
+    if node["kind"] is None:
+        return Text(
+            f"{node['file']}: nothing is known about its origin; it is taken for real rows by declaration of whoever "
+            "brings it"
+        )
+    return _branch(Tree(_label(node)), node)
+
+
+def _branch(tree: Tree, node: Mapping[str, Any]) -> Tree:
+    for parent in node["parents"]:
+        _branch(tree.add(_label(parent)), parent)
+    return tree
+
+
+def _label(node: Mapping[str, Any]) -> Text:
+    facts = [f"{node['kind']}, depth {node['depth']}", f"{node['real_share']:.0%} real"]
+    if node["rows"] is not None:
+        facts.append(f"{node['rows']:,} rows")
+    if node["generator"]:
+        generator = node["generator"]
+        facts.append(f"{generator['kind']} version {generator['version']:04d}, seed {node['seed']}")
+    return Text.assemble((str(node["file"]), "bold"), "  ", ", ".join(facts))
