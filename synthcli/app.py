@@ -113,8 +113,15 @@ def run(arguments: Sequence[str]) -> int:
         return TERMINATED
     except (ClosedPipeError, BrokenPipeError):
         return _closed_pipe()
-    except Exception as error:  # noqa: BLE001  the last resort: an unforeseen error is an engine failure, not exit 1
+    except BaseException as error:  # the last resort: an unforeseen error is an engine failure, not exit 1
+        if not isinstance(error, Exception) and not _is_panic(error):
+            raise
         return _report(_foreseen(error), command, arguments)
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether a library written in Rust gave up; its exception is no ``Exception``."""
+    return type(error).__name__ == "PanicException"
 
 
 def _interrupted() -> int:
@@ -123,7 +130,7 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _foreseen(error: Exception) -> SynthcliError:
+def _foreseen(error: BaseException) -> SynthcliError:
     """Return the error in our own terms: the command line's, the file system's, or an unforeseen one.
 
     Only the type of an unforeseen error is told: its text may quote cells of a real table.
@@ -145,7 +152,7 @@ def _usage_hint(error: Any) -> str:
     return f"see {context.command_path} --help" if context is not None else "see synthcli --help"
 
 
-def _chained(error: SynthcliError, cause: Exception) -> SynthcliError:
+def _chained(error: SynthcliError, cause: BaseException) -> SynthcliError:
     error.__cause__ = cause
     return error
 

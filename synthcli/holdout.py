@@ -18,13 +18,13 @@ import polars as pl
 
 from synthcli.artifacts import atomic_path, write_json
 from synthcli.errors import BadTableError, HoldoutRowsError, MissingFileError
-from synthcli.rowkeys import Keys, row_keys
+from synthcli.rowkeys import Keys, TextKeys, row_keys
 from synthcli.schema import Schema
 from synthcli.splitting import Digest, Memory, Side, Sides, SplitRule, trespassers
 from synthcli.tables import Source, write_parts
 
 SCHEMA_VERSION = 1
-_BATCH = 1 << 17
+_BATCH = 1 << 18
 _THREADS = 2
 
 
@@ -163,9 +163,9 @@ def _content(part: Path, rule: SplitRule) -> Keys:
 
 def _bounded(pool: ThreadPoolExecutor, source: Source, rule: SplitRule) -> Iterator[Digest]:
     """Yield digests in order while at most a few batches are in memory."""
-    waiting = []
+    waiting, texts = [], TextKeys()
     for batch in source.batches(_BATCH):
-        waiting.append(pool.submit(Digest.of, batch, rule))
+        waiting.append(pool.submit(Digest.of, batch, rule, texts))
         if len(waiting) > 2 * _THREADS:
             yield waiting.pop(0).result()
     for future in waiting:

@@ -23,6 +23,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _NULL = np.uint64(0xD6E8FEB86659FD93)
+_SLOTS = 1 << 16
 _BLOCK = 1 << 15  # rows mixed at a time: a block of keys stays in the processor's cache
 
 
@@ -39,18 +40,64 @@ def text_key(text: str) -> int:
     return xxhash.xxh3_64_intdigest(text.encode("utf-8"))
 
 
-def row_keys(frame: pl.DataFrame, columns: Iterable[str]) -> Keys:
-    """Return one key a row over ``columns``, in the order given (another order gives other keys)."""
+class TextKeys:
+    """The keys of texts, each hashed once, also where a table comes in batches.
+
+    A table of 65,536 slots remembers texts by polars' own 64-bit hash, which is fast and holds within a process; texts
+    that share a slot with another one are looked up the slow way. Threads may share it: a new table takes the old one's
+    place as a whole.
+    """
+
+    def __init__(self) -> None:
+        self._slots = (np.zeros(_SLOTS, dtype=np.uint64), np.zeros(_SLOTS, dtype=np.uint64))
+
+    def bits(self, texts: pl.Series) -> Keys:
+        """Return the xxh3 of each text; what stands for a missing one means nothing."""
+        marks, keys = self._slots
+        mark = texts.hash().to_numpy()
+        slot = (mark >> np.uint64(48)).astype(np.intp)
+        bits: Keys = keys[slot]
+        unknown = np.flatnonzero(marks[slot] != mark)
+        if len(unknown):
+            bits[unknown] = _hashed(texts[unknown])
+            marks, keys = marks.copy(), keys.copy()
+            free = unknown[marks[slot[unknown]] == 0]
+            marks[slot[free]], keys[slot[free]] = mark[free], bits[free]
+            self._slots = (marks, keys)
+        return bits
+
+
+def _hashed(texts: pl.Series) -> Keys:
+    """Return the xxh3 of each text, hashed once a distinct one; 0 for a missing one."""
+    distinct = texts.drop_nulls().unique()
+    hashed = np.fromiter((text_key(text) for text in distinct), dtype=np.uint64, count=len(distinct))
+    lookup = pl.DataFrame({"value": distinct, "bits": hashed}, schema={"value": pl.String, "bits": pl.UInt64})
+    joined = texts.to_frame("value").join(lookup, on="value", how="left", maintain_order="left")
+    return joined["bits"].fill_null(0).to_numpy()
+
+
+def row_keys(frame: pl.DataFrame, columns: Iterable[str], texts: TextKeys | None = None) -> Keys:
+    """Return one key a row over ``columns``, in the order given (another order gives other keys).
+
+    ``texts`` spares hashing again what an earlier batch of the same table had; it changes no key.
+    """
     keys = np.zeros(frame.height, dtype=np.uint64)
+    texts = texts or TextKeys()
     for name in columns:
-        values = canonical_bits(frame[name])
-        for start in range(0, len(keys), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            keys[block] = splitmix64(keys[block] ^ values[block])
+        keys = mixed(keys, canonical_bits(frame[name], texts))
     return keys
 
 
-def canonical_bits(series: pl.Series) -> Keys:
+def mixed(keys: Keys, values: Keys | np.uint64) -> Keys:
+    """Return splitmix64(keys ^ values), block by block, so that a block stays in the processor's cache."""
+    out = np.empty_like(keys)
+    for start in range(0, len(keys), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        out[block] = splitmix64(keys[block] ^ (values if isinstance(values, np.uint64) else values[block]))
+    return out
+
+
+def canonical_bits(series: pl.Series, texts: TextKeys | None = None) -> Keys:
     """Return 64 bits a cell that are equal exactly where the values are (strings: up to a hash collision).
 
     Whole numbers, booleans and instants (microseconds since 1970, UTC) are their int64; other numbers their float64;
@@ -67,7 +114,7 @@ def canonical_bits(series: pl.Series) -> Keys:
     elif dtype.is_integer():
         bits = series.cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
     else:
-        bits = _text_bits(series.cast(pl.String))
+        bits = (texts or TextKeys()).bits(series.cast(pl.String))
     return np.where(series.is_null().to_numpy(), _NULL, bits) if series.null_count() else bits
 
 
@@ -105,14 +152,6 @@ def _number_bits(series: pl.Series) -> Keys:
         exact = series.fill_null(0).to_numpy()
         integers = np.where(whole, exact.astype(np.int64), 0)
     return np.where(whole, integers.view(np.uint64), numbers.view(np.uint64))
-
-
-def _text_bits(series: pl.Series) -> Keys:
-    distinct = series.drop_nulls().unique()
-    hashed = np.fromiter((text_key(text) for text in distinct), dtype=np.uint64, count=len(distinct))
-    lookup = pl.DataFrame({"value": distinct, "bits": hashed}, schema={"value": pl.String, "bits": pl.UInt64})
-    joined = series.to_frame("value").join(lookup, on="value", how="left", maintain_order="left")
-    return joined["bits"].fill_null(0).to_numpy()
 
 
 def table_key(frame: pl.DataFrame, columns: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.rowkeys import Keys, canonical_bits, occurrences, row_keys, splitmix64, text_key
+from synthcli.rowkeys import Keys, TextKeys, canonical_bits, mixed, occurrences, row_keys, text_key
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _PRIVACY_SALT = "\x1fprivacy"
@@ -109,15 +109,15 @@ class Digest:
     moment: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, rule: SplitRule) -> Self:
-        """Digest the rows of ``frame`` for ``rule``."""
+    def of(cls, frame: pl.DataFrame, rule: SplitRule, texts: TextKeys | None = None) -> Self:
+        """Digest the rows of ``frame`` for ``rule``; batches of one table may share ``texts``."""
         nothing = np.empty(0, np.uint64)
         group, grouped = nothing, np.empty(0, np.bool_)
         if rule.by:
             grouped = frame.select(pl.all_horizontal(pl.col(rule.by).is_not_null())).to_series().to_numpy()
-            group = row_keys(frame, rule.by)
+            group = row_keys(frame, rule.by, texts)
         moment = _moments(frame[rule.time]) if rule.time else np.empty(0, np.int64)
-        return cls(row_keys(frame, rule.columns), group, grouped, moment)
+        return cls(row_keys(frame, rule.columns, texts), group, grouped, moment)
 
     @classmethod
     def concat(cls, parts: Sequence[Digest]) -> Self:
@@ -186,8 +186,7 @@ def trespassers(
 
 def positions(keys: Keys, number: npt.NDArray[np.int64], salt: str) -> Keys:
     """Return where each (salt, key, occurrence number) stands in [0, 2^64), as good as uniformly."""
-    salted = splitmix64(keys ^ np.uint64(text_key(salt)))
-    return splitmix64(salted + number.astype(np.uint64) * _STEP)
+    return mixed(mixed(keys, np.uint64(text_key(salt))) + number.astype(np.uint64) * _STEP, np.uint64(0))
 
 
 def _below(place: Keys, share: float) -> npt.NDArray[np.bool_]:

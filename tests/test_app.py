@@ -125,3 +125,16 @@ def test_a_broken_installation_exits_4() -> None:
 def test_the_module_runs_as_the_command_does() -> None:
     done = subprocess.run([sys.executable, "-m", "synthcli", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"synthcli {__version__}\n"
+
+
+def test_a_panic_of_a_library_exits_4(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    panic = type("PanicException", (BaseException,), {})
+
+    def crash(*_: object, **__: object) -> None:
+        raise panic("a secret cell")
+
+    monkeypatch.setattr("synthcli.commands.inputs.open_table", crash)
+    assert run(["split", "a.csv", "--out", str(tmp_path)]) == 4
+    assert "secret" not in capsys.readouterr().err

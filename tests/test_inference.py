@@ -340,3 +340,8 @@ def test_a_long_tables_ids_and_constants_are_proved_on_all_rows(monkeypatch: pyt
     found = infer_typed(frame, ReadOptions()).schema
     assert [column.kind for column in found] == [Kind.CATEGORICAL, Kind.ID, Kind.CATEGORICAL, Kind.CATEGORICAL]
     assert ["same value" in " ".join(column.doubts) for column in found] == [False, False, False, True]
+
+
+def test_floats_in_their_shortest_form_are_beyond_doubt_and_longer_ones_are_not() -> None:
+    assert column("0.038075906433423026", "1.5").doubts == ()
+    assert "digits" in column("0.03807590643342302600001", "1.5").doubts[0]

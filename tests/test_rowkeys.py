@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.rowkeys import canonical_bits, occurrences, row_keys, splitmix64, text_key
+from synthcli.rowkeys import TextKeys, canonical_bits, occurrences, row_keys, splitmix64, text_key
 
 KNOWN_KEYS = [6497480935216655655, 17610752711778148408, 4620966899246466254]
 
@@ -92,3 +93,26 @@ def test_occurrences_count_the_equal_keys_before(values: list[int]) -> None:
 def test_an_unknown_column_is_an_error() -> None:
     with pytest.raises(pl.exceptions.ColumnNotFoundError):
         row_keys(pl.DataFrame({"a": [1]}), ["b"])
+
+
+@given(st.lists(st.lists(st.sampled_from(["", "a", "b", "c", None]), min_size=1, max_size=8), min_size=1, max_size=5))
+def test_shared_texts_change_no_key(batches: list[list[str | None]]) -> None:
+    texts = TextKeys()
+    for batch in batches:
+        frame = pl.DataFrame({"s": batch}, schema={"s": pl.String})
+        assert row_keys(frame, ["s"], texts).tolist() == row_keys(frame, ["s"]).tolist()
+
+
+def test_texts_that_share_a_slot_are_hashed_all_the_same() -> None:
+    texts, frame = TextKeys(), pl.DataFrame({"s": [f"{i}" for i in range(70_000)]})  # more texts than slots
+    for _ in range(2):
+        assert row_keys(frame, ["s"], texts).tolist() == row_keys(frame, ["s"]).tolist()
+
+
+def test_threads_may_share_texts() -> None:
+    frames = [pl.DataFrame({"s": [f"{i % (7 + k)}" for i in range(20_000)]}) for k in range(12)]
+    alone = [row_keys(frame, ["s"]).tolist() for frame in frames]
+    texts = TextKeys()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda frame: row_keys(frame, ["s"], texts).tolist(), frames))
+    assert together == alone

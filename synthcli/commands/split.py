@@ -67,7 +67,7 @@ def split(
 
 def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     """Divide the table; the caller holds the output directory's lock, unless nothing is to be written."""
-    from synthcli.commands.inputs import describe_source, open_data
+    from synthcli.commands.inputs import open_data
     from synthcli.holdout import SplitRecord, digest_of
     from synthcli.lineage import write_sidecar
     from synthcli.splitting import Memory, frozen_rule, sides
@@ -91,7 +91,7 @@ def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     with run.log.phase("write"):
         lineage = _lineage(run, source, len(where))
         record = SplitRecord(rule, source.schema)
-        described = [describe_source(source)]
+        described = [{"path": lineage.parents[0].name, "sha256": lineage.parents[0].sha256}]
         folder.write(record, source, where, memory, sources=described, metadata=lineage.metadata())
         for side, path in folder.parts(rule).items():
             write_sidecar(path, lineage, int((where == side).sum()))
@@ -265,7 +265,7 @@ def _warn(run: Run, rule: SplitRule, result: dict[str, Any]) -> None:
         total = sum(result["rows"].values())
         run.log.warn(
             f"the holdout has {rows:,} rows: shares will be known to ±{share_half_width(rows):.1%} at best; "
-            f"{enough:,} rows (a table of about {round(enough * total / rows, -2):,}) would give ±3.0%"
+            f"{enough:,} rows (a table of about {-(-enough * total // rows // 100) * 100:,}) would give ±3.0%"
         )
     told = result.get("c2st")
     if told is not None and told["low"] > 0.55 and rule.method != "time":

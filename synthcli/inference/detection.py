@@ -16,7 +16,14 @@ import polars as pl
 from synthcli.errors import BadTableError
 from synthcli.forms import dtype_name, tolerant_reading
 from synthcli.inference.candidates import Way, demanded_ways, detected_ways
-from synthcli.inference.kinds import concluded, facts_of_stored, facts_of_text, measured, measured_with_distinct
+from synthcli.inference.kinds import (
+    concluded,
+    facts_of_stored,
+    facts_of_text,
+    first_facts_of_stored,
+    measured,
+    measured_with_distinct,
+)
 from synthcli.inference.missing import Counts, all_tokens, blanked, missing_tokens, with_tokens
 from synthcli.inference.overrides import READABLE_KINDS, ReadOptions, check_overrides, demanded_kind
 from synthcli.inference.timeformats import swapped
@@ -75,7 +82,8 @@ def infer_typed(
     dtypes = cells.collect_schema()
     check_overrides(dtypes.names(), options)
     columns = [_from_dtype(name, dtype) for name, dtype in dtypes.items()]
-    facts = measured_with_distinct(cells, {column.name: facts_of_stored(column) for column in columns})
+    first = {column.name: found for column in columns if (found := first_facts_of_stored(column))}
+    facts = measured_with_distinct(cells, {column.name: facts_of_stored(column) for column in columns}, first)
     for column in columns:
         if facts[column.name].get("infinite"):
             raise BadTableError(

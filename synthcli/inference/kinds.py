@@ -38,16 +38,21 @@ def measured(cells: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]) -
 
 
 def measured_with_distinct(
-    cells: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]
+    cells: pl.LazyFrame,
+    wanted: Mapping[str, Mapping[str, pl.Expr]],
+    first: Mapping[str, Mapping[str, pl.Expr]] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Compute the named facts, and as ``unique`` how many different values each column has among its ``looked`` ones.
 
     Counting different values is what costs most in a long table, so it is done on the first rows, and on all rows only
-    for columns where that could change the answer: no value repeated yet, or no second value seen.
+    for columns where that could change the answer: no value repeated yet, or no second value seen. The facts in
+    ``first`` are taken from the first rows only.
     """
     found = measured(cells, wanted)
-    for name, facts in _distinct(cells.head(_DISTINCT_ROWS), wanted).items():
-        found[name] |= facts
+    head = cells.head(_DISTINCT_ROWS)
+    for facts in (_distinct(head, wanted), measured(head, first) if first else {}):
+        for name, more in facts.items():
+            found[name] |= more
     open_ = [n for n, f in found.items() if f["looked"] < f["n"] and f["unique"] in (0, 1, f["looked"])]
     for name, facts in _distinct(cells, open_).items():
         found[name] |= facts
@@ -88,6 +93,7 @@ def _like_dates(number: pl.Expr) -> pl.Expr:
 def _text_facts(column: Column) -> dict[str, pl.Expr]:
     cell = pl.col(column.name)
     return {
+        "texts": cell.count(),
         "chars": cell.str.len_chars().mean(),
         "longest": cell.str.len_chars().max(),
         "spaces": cell.str.count_matches(" ", literal=True).mean(),
@@ -100,11 +106,14 @@ def _decimal_facts(column: Column) -> dict[str, pl.Expr]:
     text = pl.col(column.name)
     point = text.str.find("[.,]").cast(pl.Int64)
     digits = text.str.strip_chars_start("-0.,")
+    plain = text.str.replace(",", ".", literal=True)
+    number = plain.cast(pl.Float64, strict=False)
     return {
         "fewest": _behind(text, point).min(),
         "used": _behind(text.str.strip_chars_end("0"), point).max(),
         "digits": (digits.str.len_bytes().cast(pl.Int64) - digits.str.contains("[.,]").cast(pl.Int64)).max(),
         "exponents": text.str.contains("[eE]").any(),
+        "exact": (number.cast(pl.String) == plain).all(),
     }
 
 
@@ -118,11 +127,16 @@ def facts_of_stored(column: Column) -> dict[str, pl.Expr]:
     """Return what is to be known about a column that has its storage type already."""
     cell, common = pl.col(column.name), _common_facts(column.name)
     if column.dtype == "String":
-        return common | _text_facts(column) | {"empty": (cell == "").any()}
+        return common | {"empty": (cell == "").any()}
     if column.dtype.startswith("Float"):
         tried = {f"round {d}": (cell == cell.round(d)).all() for d in range(_MOST_DECIMALS + 1)}
         return common | tried | {"infinite": cell.is_infinite().any()}
     return common | {"low": cell.min(), "high": cell.max()}
+
+
+def first_facts_of_stored(column: Column) -> dict[str, pl.Expr]:
+    """Return what the first rows tell well enough: how the texts of a column look."""
+    return _text_facts(column) if column.dtype == "String" else {}
 
 
 def concluded(column: Column, facts: Mapping[str, Any], options: ReadOptions) -> Column:
@@ -142,6 +156,8 @@ def _with_decimals(column: Column, facts: Facts) -> Column:
         return replace(column, decimals=next(enough, None) if facts["n"] else None)
     if not facts["n"] or facts["exponents"]:
         return column
+    if facts["digits"] > 15 and facts["exact"]:
+        return column  # the shortest text of each float, as most programs write it
     if facts["digits"] > 15:
         return replace(column, doubts=(*column.doubts, "has more than 15 digits: written as the nearest float"))
     least = facts["fewest"] if facts["used"] else max(1, facts["fewest"])  # a point without digits is not kept
@@ -153,7 +169,7 @@ def _kind(column: Column, facts: Facts) -> Kind:
         return Kind.ID if _is_integer_id(column.name, facts) else Kind.NUMERIC
     if column.dtype != "String" or not facts["n"]:
         return column.kind
-    odd_number = 0.9 * facts["n"] <= facts["numbers"] < facts["n"]
+    odd_number = 0.9 * facts["texts"] <= facts["numbers"] < facts["texts"]
     distinct = facts["unique"] == facts["n"] and facts["n"] >= _ENOUGH_ROWS and not odd_number
     long = facts["chars"] > _LONG_TEXT or facts["spaces"] >= _MANY_SPACES
     if long and facts["unique"] > facts["looked"] / 2 and facts["n"] >= _ENOUGH_ROWS:
@@ -180,7 +196,8 @@ def _doubts(column: Column, facts: Facts) -> Iterator[str]:
         yield "has the same value in every row that has one"
     if column.kind is Kind.CATEGORICAL and n >= _ENOUGH_ROWS and (unique > looked / 2 or unique > _MANY_LEVELS):
         yield f"has {unique:,} different values in {looked:,} rows, many for categories"
-    if column.dtype == "String" and n / 2 <= facts.get("numbers", 0) < n:
-        yield f"{facts['numbers']:,} of {n:,} values are numbers; kept as text (data.missing may name missing tokens)"
+    if column.dtype == "String" and facts["texts"] / 2 <= facts["numbers"] < facts["texts"]:
+        share = f"{facts['numbers']:,} of {facts['texts']:,} values"
+        yield f"{share} are numbers; kept as text (data.missing may name missing tokens)"
     if facts.get("dates"):
         yield "may be dates as yyyymmdd; taken as whole numbers (type: datetime, format: '%Y%m%d' says otherwise)"

@@ -5,8 +5,9 @@ same law does not score 1, so the reference is the holdout in the place of the s
 cut to ``m = min(n_synthetic, n_holdout)`` rows, and where one side has several times m rows the scores of its blocks
 of m are averaged. Value and reference so carry the same upward bias of the TVD and can be compared.
 
-The floor of ``accuracy.bivariate`` is what columns drawn independently from the training part score (m rows, every
-column shuffled by itself): a high score for pairs is worth nothing unless it lies well above it. A single column has no
+The floor of ``accuracy.bivariate`` is what the holdout scores with every column shuffled by itself: the right columns
+without any dependence. A high score for pairs is worth nothing unless it lies well above it. (Shuffled training rows
+would not do: their columns agree with the training part's better than any fresh sample can.) A single column has no
 such rival; its floor is 0.
 
 Intervals: delete-a-group jackknife over 20 random groups of synthetic and training rows.
@@ -93,7 +94,7 @@ def measure_accuracy(encoding: CountEncoding, train: Codes, holdout: Codes, synt
         "synthetic": divide(synthetic, size, generator(seed, FAMILY, "synthetic"), min(GROUPS, size)),
         "holdout": divide(holdout, size, generator(seed, FAMILY, "holdout"), min(GROUPS, size)),
         "shuffled": divide(
-            shuffled(train, max(train.shape[1], SHUFFLED_ROWS), generator(seed, FAMILY, "shuffle")),
+            shuffled(holdout, max(holdout.shape[1], SHUFFLED_ROWS), generator(seed, FAMILY, "shuffle")),
             size,
             generator(seed, FAMILY, "shuffled"),
             min(GROUPS, size),

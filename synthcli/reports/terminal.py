@@ -47,7 +47,8 @@ def _likeness(result: Mapping[str, Any]) -> list[RenderableType]:
         f"{overlap['near']:,} but for one column"
     }
     if told is not None:
-        facts["told apart by AUC"] = f"{told['auc']:.3f} ({told['low']:.3f} … {told['high']:.3f}); .5 is not at all"
+        interval = f"{told['auc']:.3f} ({told['low']:.3f} … {told['high']:.3f})"
+        facts["classifier's AUC"] = f"{interval}; .5: it cannot tell the parts apart"
     return [Text(), facts_report(facts)]
 
 
