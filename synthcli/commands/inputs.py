@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,23 @@ from synthcli.tables import ReadOptions, Source, open_table
 
 
 def open_data(settings: Config, log: Log, frozen: Schema | None = None) -> Source:
-    """Open the configured real table; ``frozen`` is the schema of an earlier split, which the table must follow."""
+    """Open the configured real table; ``frozen`` is the schema of an earlier split, which the table must follow.
+
+    What was sniffed or is doubtful is a warning the first time, when somebody is there to say otherwise.
+    """
     if settings.data.path is None:
         raise UsageError("no table given", "name it: synthcli split DATA, or set data.path in the configuration")
-    return open_file(settings.data.path, settings, log, frozen)
+    return open_file(settings.data.path, settings, log, frozen, tell=log.note if frozen else log.warn)
 
 
-def open_file(where: str | Sequence[str] | Path, settings: Config, log: Log, frozen: Schema | None = None) -> Source:
-    """Open one table with the configuration's options; what was detected goes to the log."""
+def open_file(
+    where: str | Sequence[str] | Path,
+    settings: Config,
+    log: Log,
+    frozen: Schema | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Source:
+    """Open one table with the configuration's options; ``tell`` (the verbose log) hears what was detected."""
     data = settings.data
     options = ReadOptions(
         missing=tuple(data.missing) if data.missing is not None else None,
@@ -37,7 +46,7 @@ def open_file(where: str | Sequence[str] | Path, settings: Config, log: Log, fro
     )
     source = open_table(where, options, schema=frozen)
     for note in source.notes:
-        log.note(note)
+        (tell or log.note)(note)
     if frozen is not None:
         source = replace(source, schema=_overridden(source.schema, settings))
     _check_names(settings, source.schema)

@@ -44,7 +44,7 @@ def _likeness(result: Mapping[str, Any]) -> list[RenderableType]:
     overlap, told = result["overlap"], result["c2st"]
     facts = {
         f"of {overlap['rows']:,} holdout rows": f"{overlap['equal']:,} are in train as well, "
-        f"{overlap['near']:,} but for one column"
+        f"{overlap['near']:,} in all columns but one"
     }
     if told is not None:
         interval = f"{told['auc']:.3f} ({told['low']:.3f} … {told['high']:.3f})"

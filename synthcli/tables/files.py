@@ -68,7 +68,8 @@ def _folder(path: Path) -> list[Part]:
 
 def _matching(pattern: str) -> list[Part]:
     found = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
-    files = [Part(str(file), file) for file in found if file.is_file()]
+    # What stands beside a table and tells where it comes from is no part of it.
+    files = [Part(str(file), file) for file in found if file.is_file() and not file.name.endswith(".lineage.json")]
     if not files:
         raise MissingFileError(f"{pattern}: no file matches", "check the pattern and the working directory")
     return files

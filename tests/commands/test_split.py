@@ -210,3 +210,11 @@ def test_a_second_split_waits_for_no_other_run(call, table: Path, tmp_path: Path
     with lock(out):
         ended = call("split", table, "--out", out)
     assert ended.code == 75
+
+
+def test_what_was_sniffed_is_a_warning_the_first_time(call, tmp_path: Path) -> None:
+    path = tmp_path / "semi.csv"
+    path.write_text("a;b\r\n" + "".join(f"{i},5;x\r\n" for i in range(80)), newline="")
+    first, second = (call("split", path, "--out", tmp_path / "out", "--json").document["warnings"] for _ in range(2))
+    assert any("semicolon" in warning for warning in first)
+    assert not any("semicolon" in warning for warning in second)

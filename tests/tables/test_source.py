@@ -201,3 +201,9 @@ def test_real_table_comes_out_as_it_went_in(table: str, tmp_path: Path, request:
     again = open_table(tmp_path / "again.csv")
     assert again.schema == source.schema
     assert again.read().equals(source.read())
+
+
+def test_a_glob_passes_over_what_only_tells_where_a_table_comes_from(tmp_path: Path) -> None:
+    text(tmp_path / "a.csv", "n\n1\n2\n")
+    text(tmp_path / "a.csv.lineage.json", "{}")
+    assert open_table(str(tmp_path / "*")).read()["n"].to_list() == [1, 2]
