@@ -43,7 +43,8 @@ class Manifest:
     created
         When, in UTC, as ISO 8601.
     train
-        ``{"path", "rows", "sha256", "content_key"}`` of the training table.
+        The training table: ``path``, ``rows``, ``sha256``, ``content_key``; ``lineage``, what it was made from;
+        ``split``, the fingerprint of the rule that kept the holdout out of it (``None``: fitted without a split).
     versions
         Name -> version of Python and of each library that the result depends on.
     fingerprint
@@ -139,9 +140,9 @@ def resolve(root: Path, reference: str | None = None) -> Version:
         return _in_force(root)
     known = aliases(root)
     if reference in known:
-        return _numbered(root, known[reference], f"alias {reference!r} names")
+        return _numbered(root, known[reference], reference)
     if reference.isdecimal():
-        return _numbered(root, int(reference), "asked for is")
+        return _numbered(root, int(reference))
     if (Path(reference) / MANIFEST).is_file():
         return read(Path(reference))
     raise MissingFileError(
@@ -317,16 +318,17 @@ def _in_force(root: Path) -> Version:
     known = aliases(root)
     for alias in ("champion", "latest"):
         if alias in known:
-            return _numbered(root, known[alias], f"alias {alias!r} names")
+            return _numbered(root, known[alias], alias)
     complete = numbers(root)
     if not complete:
         raise MissingFileError(f"there is no generator under {root}", "run `synthcli fit` first")
     return read(_folder(root, complete[-1]))
 
 
-def _numbered(root: Path, number: int, why: str) -> Version:
+def _numbered(root: Path, number: int, alias: str = "") -> Version:
     if number not in numbers(root):
-        raise MissingFileError(f"{why} version {number:04d}, which is not under {root}", _what_exists(root))
+        named = f", which the alias {alias!r} names," if alias else ""
+        raise MissingFileError(f"version {number:04d}{named} is not under {root}", _what_exists(root))
     version = read(_folder(root, number))
     if version.number != number:
         raise BadTableError(

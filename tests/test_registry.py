@@ -140,7 +140,7 @@ def test_an_unknown_reference_is_answered_with_what_exists(tmp_path: Path) -> No
 def test_an_alias_of_a_deleted_version_is_said_to_be_one(tmp_path: Path) -> None:
     publish(tmp_path)
     registry.set_alias(tmp_path, "champion", 8)
-    with pytest.raises(MissingFileError, match="alias 'champion' names version 0008"):
+    with pytest.raises(MissingFileError, match="version 0008, which the alias 'champion' names"):
         registry.resolve(tmp_path)
 
 

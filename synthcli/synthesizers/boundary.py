@@ -6,7 +6,7 @@ calendar, numeric categories and an engine's own spelling of "missing" never mee
 category's text. A column that holds one value or none is nothing to learn: it stays on this side.
 
 :func:`learn` looks at the training table once; the :class:`Boundary` it returns is a value that goes to JSON and back.
-It does hold the categories and constants of the training table, which protection has been over before.
+It does hold the categories and constants of the training table, rare ones too: a model's folder is personal data.
 """
 
 from __future__ import annotations
