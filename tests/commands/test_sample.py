@@ -213,3 +213,9 @@ def test_without_a_split_the_base_rate_comes_from_the_training_table(call, fligh
     sketch = read(path)
     assert sketch.base_from == "train"
     assert sketch.base.looked == sketch.real_rows > 0
+
+
+def test_rows_and_the_json_document_do_not_share_stdout(draw) -> None:
+    ended = draw("-n", 5, "--output", "-", "--json")
+    assert ended.code == 2
+    assert ended.document["error"]["kind"] == "usage"
