@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthcli.artifacts import sha256
 from synthcli.config import Config
 from synthcli.errors import ConfigError, UsageError
+from synthcli.lineage import content_sha256
 from synthcli.progress import Log
 from synthcli.schema import Column, Kind, Schema
 from synthcli.tables import ReadOptions, Source, open_table
@@ -54,17 +53,12 @@ def open_file(
 
 
 def describe_source(source: Source) -> dict[str, Any]:
-    """Return where a table came from and a SHA-256 for it: the file's, or one over those of several files.
+    """Return where a table came from and the SHA-256 of its content, as its lineage gives it.
 
     Standard input is gone when it has been read and has none.
     """
-    if source.paths == (Path("-"),):
-        return {"path": "-", "sha256": None}
-    hashes = [sha256(path) for path in source.paths]
-    if len(hashes) == 1:
-        return {"path": str(source.paths[0]), "sha256": hashes[0]}
-    together = hashlib.sha256("".join(hashes).encode()).hexdigest()
-    return {"path": f"{source.paths[0]} and {len(hashes) - 1} more", "sha256": together}
+    more = f" and {len(source.paths) - 1} more" if len(source.paths) > 1 else ""
+    return {"path": f"{source.paths[0]}{more}", "sha256": content_sha256(source.paths)}
 
 
 def measurable(schema: Schema) -> Schema:
@@ -72,23 +66,12 @@ def measurable(schema: Schema) -> Schema:
 
     Whole numbers may come with a fraction: that is a bad value to be measured, and no reason not to read the table.
     """
-    whole = ("Int", "UInt")
-    return replace(
-        schema,
-        columns=tuple(
-            replace(column, dtype="Float64", decimals=None) if _is_number(column, whole) else column
-            for column in schema
-        ),
-    )
+    return replace(schema, columns=tuple(map(_with_fractions, schema)))
 
 
-def _is_number(column: Column, storage: tuple[str, ...]) -> bool:
-    return column.kind is Kind.NUMERIC and column.dtype.startswith(storage)
-
-
-def describe_file(path: Path) -> dict[str, Any]:
-    """Return a file's path and SHA-256, by which a report or a record can be held against it later."""
-    return {"path": str(path), "sha256": sha256(path)}
+def _with_fractions(column: Column) -> Column:
+    whole = column.kind is Kind.NUMERIC and column.dtype.startswith(("Int", "UInt"))
+    return replace(column, dtype="Float64", decimals=None) if whole else column
 
 
 def _check_names(settings: Config, schema: Schema) -> None:
