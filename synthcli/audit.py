@@ -21,9 +21,11 @@ from synthcli.metrics.utility import measure_utility
 from synthcli.schema import Schema
 
 #: Every metric by family, in the order of the report.
-METRICS = {
+METRICS: dict[str, tuple[str, ...]] = {
     "accuracy": ("accuracy.univariate", "accuracy.bivariate"),
+    "validity": (),
     "diversity": ("diversity.category_coverage",),
+    "similarity": (),
     "privacy": ("privacy.known_record_share",),
     "utility": ("utility.tstr", "utility.trtr", "utility.ratio"),
 }

@@ -8,6 +8,7 @@ can be configured.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
@@ -88,7 +89,7 @@ Codec = Annotated[str, AfterValidator(_known_codec), expected("a text encoding, 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "id", "text"]
 # gaussian_kde is left out: it keeps every training value inside the model.
 Distribution = Literal["norm", "beta", "truncnorm", "uniform", "gamma"]
-Family = Literal["accuracy", "diversity", "privacy", "utility"]
+Family = Literal["accuracy", "validity", "diversity", "similarity", "privacy", "utility"]
 Format = Literal["parquet", "csv", "jsonl"]
 FailOn = Literal["error", "warning", "never"]
 
@@ -110,6 +111,77 @@ class ColumnOverride(Section):
     format: str | None = Field(
         default=None, description="How a datetime column is written, in strftime's terms, e.g. %d.%m.%Y."
     )
+
+
+def by_kind(kinds: Mapping[str, type[Section]], default: str | None = None) -> BeforeValidator:
+    """Return a validator of a section by the model in ``kinds`` that its key ``kind`` names.
+
+    pydantic's own discriminated union would do, but needs two members and words its errors for programmers.
+    """
+
+    def check(value: Any) -> Any:
+        if isinstance(value, tuple(kinds.values())):
+            return value
+        kind = value.get("kind", default) if isinstance(value, dict) else default
+        if isinstance(kind, str) and kind in kinds:
+            return kinds[kind].model_validate(value)
+        error = InitErrorDetails(type=expectation(one_of(kind, kinds)), loc=("kind",), input=kind)
+        raise ValidationError.from_exception_data("kind", [error])
+
+    return BeforeValidator(check)
+
+
+class Inequality(Section):
+    """One column is never above another."""
+
+    kind: Literal["inequality"] = Field(description="The kind of constraint.")
+    low_column_name: str = Field(description="The column with the lower value.")
+    high_column_name: str = Field(description="The column with the higher value.")
+    strict_boundaries: bool = Field(default=False, description="Whether equal values break it.")
+
+
+class Range(Section):
+    """One column lies between two others."""
+
+    kind: Literal["range"] = Field(description="The kind of constraint.")
+    low_column_name: str = Field(description="The column with the lowest value.")
+    middle_column_name: str = Field(description="The column in between.")
+    high_column_name: str = Field(description="The column with the highest value.")
+    strict_boundaries: bool = Field(default=True, description="Whether equal values break it.")
+
+
+class FixedCombinations(Section):
+    """Only combinations of values that the real table shows."""
+
+    kind: Literal["fixed_combinations"] = Field(description="The kind of constraint.")
+    column_names: list[str] = Field(min_length=2, description="The columns whose combinations are fixed.")
+
+
+class FixedIncrements(Section):
+    """Every value is a multiple of an increment."""
+
+    kind: Literal["fixed_increments"] = Field(description="The kind of constraint.")
+    column_name: str = Field(description="The numeric column.")
+    increment_value: Annotated[float, Field(gt=0), expected("a number above 0")] = Field(description="The increment.")
+
+
+class OneHot(Section):
+    """Exactly one of some columns is 1, and all the others are 0."""
+
+    kind: Literal["one_hot"] = Field(description="The kind of constraint.")
+    column_names: list[str] = Field(min_length=2, description="The columns of which exactly one is 1.")
+
+
+#: Every kind of constraint and the model of its parameters, which have the names that SDV gives them.
+CONSTRAINTS: dict[str, type[Section]] = {
+    "inequality": Inequality,
+    "range": Range,
+    "fixed_combinations": FixedCombinations,
+    "fixed_increments": FixedIncrements,
+    "one_hot": OneHot,
+}
+#: A rule that every real row keeps.
+Constraint = Inequality | Range | FixedCombinations | FixedIncrements | OneHot
 
 
 class DataSection(Section):
@@ -135,6 +207,9 @@ class DataSection(Section):
     )
     columns: dict[str, ColumnOverride] = Field(
         default_factory=dict, description="By column name, what a column is where the detection is wrong."
+    )
+    constraints: list[Annotated[Constraint, by_kind(CONSTRAINTS)]] = Field(
+        default_factory=list, description="Rules that every real row keeps, and every synthetic row should."
     )
     encoding: Codec | None = Field(default=None, description="The text encoding of a CSV file; null detects it.")
     delimiter: Character | None = Field(
@@ -209,22 +284,8 @@ class GaussianCopula(Section):
 Synthesizer = GaussianCopula
 
 #: Every kind of generator and the model of its parameters.
-KINDS: dict[str, type[Synthesizer]] = {"gaussian_copula": GaussianCopula}
+KINDS: dict[str, type[Section]] = {"gaussian_copula": GaussianCopula}
 DEFAULT_KIND = "gaussian_copula"
-
-
-def _by_kind(value: Any) -> Any:
-    """Validate a ``synthesizer`` section by the model that its ``kind`` names.
-
-    pydantic's own discriminated union would do, but needs two members and words its errors for programmers.
-    """
-    if isinstance(value, tuple(KINDS.values())):
-        return value
-    kind = value.get("kind", DEFAULT_KIND) if isinstance(value, dict) else DEFAULT_KIND
-    if isinstance(kind, str) and kind in KINDS:
-        return KINDS[kind].model_validate(value)
-    error = InitErrorDetails(type=expectation(one_of(kind, KINDS)), loc=("kind",), input=kind)
-    raise ValidationError.from_exception_data("Synthesizer", [error])
 
 
 class SampleSection(Section):
@@ -253,6 +314,15 @@ class GateRule(Section):
         default=None,
         description="The excess over the reference from which the rule fails, where it is significant too.",
     )
+    max_drop_from: PathText | None = Field(
+        default=None,
+        description="An earlier report.json: the metric must not be significantly worse than it was there.",
+    )
+    columns: Annotated[str, Field(min_length=1), expected("a column's name or a pattern, e.g. *")] | None = Field(
+        default=None,
+        description="A column's name, or a pattern with * and ?: the rule is about the metric's values for single "
+        "columns; null: about its value for the table.",
+    )
     bound: Literal["value", "low", "high"] = Field(
         default="value", description="What is compared: the value, or the low or high end of its interval."
     )
@@ -265,9 +335,9 @@ class GateRule(Section):
 
     @model_validator(mode="after")
     def _limits_make_sense(self) -> Self:
-        limits = (self.min, self.max, self.min_of_reference, self.max_excess)
+        limits = (self.min, self.max, self.min_of_reference, self.max_excess, self.max_drop_from)
         if all(limit is None for limit in limits):
-            raise refusal("the rule has no limit: set min, max, min_of_reference or max_excess")
+            raise refusal("the rule has no limit: set min, max, min_of_reference, max_excess or max_drop_from")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise refusal("min is greater than max, so that no value could pass")
         return self
@@ -280,6 +350,16 @@ class ValidateSection(Section):
         default_factory=lambda: list(get_args(Family)),
         min_length=1,
         description="The families of metrics to compute.",
+    )
+    compat: bool = Field(
+        default=False, description="Whether to compute the scores of SDMetrics' QualityReport too, for comparison."
+    )
+    secrets: list[str] = Field(
+        default_factory=list,
+        description="Columns that nobody should be able to infer about a person; each is attacked.",
+    )
+    groups: list[str] = Field(
+        default_factory=list, description="Columns whose levels are groups for which the utility is compared."
     )
     gates: list[GateRule] | None = Field(
         default=None,
@@ -304,7 +384,7 @@ class Config(Section):
 
     data: DataSection = Field(default_factory=DataSection, description="The real table.")
     split: SplitSection = Field(default_factory=SplitSection, description="The holdout.")
-    synthesizer: Annotated[Synthesizer, BeforeValidator(_by_kind)] = Field(
+    synthesizer: Annotated[Synthesizer, by_kind(KINDS, DEFAULT_KIND)] = Field(
         default_factory=GaussianCopula, description="The generator: its kind and that kind's parameters."
     )
     sample: SampleSection = Field(default_factory=SampleSection, description="The synthetic table.")

@@ -20,7 +20,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One measured quantity.
+    """One measured quantity, of the whole table or of the columns that it names.
 
     Attributes
     ----------
@@ -40,6 +40,10 @@ class Estimate:
         Smallest and largest possible value; ``None`` for an end that is open.
     detail
         One sentence: what was counted, or why nothing could be.
+    columns
+        The columns that it is about: none for a table's own estimate, one, or a pair.
+    seed
+        The seed behind every random choice of the measurement.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Estimate:
     gap_se: float | None = None
     status: Literal["measured", "not_measured"] = "measured"
     detail: str = ""
+    columns: tuple[str, ...] = ()
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a measured estimate that is not finite: NaN would compare false and slip through gates."""
@@ -69,12 +75,12 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return {**asdict(self), "range": list(self.range)}
+        return {**asdict(self), "range": list(self.range), "columns": list(self.columns)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Estimate:
         """Rebuild an estimate from :meth:`to_dict`'s output."""
-        return cls(**{**data, "range": tuple(data["range"])})
+        return cls(**{**data, "range": tuple(data["range"]), "columns": tuple(data["columns"])})
 
 
 class Interval(NamedTuple):
@@ -84,10 +90,14 @@ class Interval(NamedTuple):
     high: float
 
 
-def not_measured(name: str, family: str, reason: str, *, n: int = 0, direction: Direction = "higher") -> Estimate:
+def not_measured(
+    name: str, family: str, reason: str, *, n: int = 0, direction: Direction = "higher", columns: tuple[str, ...] = ()
+) -> Estimate:
     """Return the estimate of something that cannot be measured here, with the reason."""
     nothing = (None, None, None)
-    return Estimate(name, family, *nothing, n, direction, (None, None), status="not_measured", detail=reason)
+    return Estimate(
+        name, family, *nothing, n, direction, (None, None), status="not_measured", detail=reason, columns=columns
+    )
 
 
 def wilson_interval(successes: int, trials: int) -> Interval:

@@ -170,7 +170,8 @@ WRONG = [
     ("run: {output_dir: ''}", '1:19: run.output_dir: got "", expected a path'),
     (
         "validate: {families: [privcy]}",
-        '1:23: validate.families.0: got "privcy", expected one of accuracy, diversity, privacy, utility; '
+        '1:23: validate.families.0: got "privcy", expected one of accuracy, validity, diversity, similarity, privacy, '
+        "utility; "
         "did you mean 'privacy'?",
     ),
     ("validate: {families: []}", "1:22: validate.families: got [], expected a list with at least one entry"),
@@ -181,7 +182,7 @@ WRONG = [
     ("validate: {gates: 3}", "1:19: validate.gates: got 3, expected a list, e.g. [a, b]"),
     (
         "validate:\n  gates:\n    - metric: a.b\n",
-        "3:7: validate.gates.0: the rule has no limit: set min, max, min_of_reference or max_excess",
+        "3:7: validate.gates.0: the rule has no limit: set min, max, min_of_reference, max_excess or max_drop_from",
     ),
     ("validate: {gates_add: [{min: 1}]}", "1:24: validate.gates_add.0.metric: this key is required"),
     (
@@ -220,6 +221,15 @@ WRONG = [
     (
         "validate: {gates: [{metric: a, min: 1, levl: error}]}",
         "1:40: validate.gates.0.levl: unknown key; did you mean 'level'?",
+    ),
+    (
+        "data: {constraints: [{kind: rang}]}",
+        '1:29: data.constraints.0.kind: got "rang", expected one of inequality, range, fixed_combinations, '
+        "fixed_increments, one_hot; did you mean 'range'?",
+    ),
+    (
+        "data: {constraints: [{kind: fixed_increments, column_name: a, increment_value: 0}]}",
+        "1:80: data.constraints.0.increment_value: got 0, expected a number above 0",
     ),
     ("validation: {}", "1:1: validation: unknown key; did you mean 'validate'?"),
     ("holdout: 0.2", "1:1: holdout: unknown key; it belongs at 'split.holdout'"),
