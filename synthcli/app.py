@@ -32,6 +32,7 @@ COMMANDS = {
     "fit": "Train a generator on the training part only.",
     "sample": "Draw synthetic rows from a fitted generator.",
     "validate": "Audit synthetic rows against training part and holdout, and gate a release.",
+    "gate": "Check that a file passed its audit; for CI without the real data.",
     "lineage": "Show what a file was made from, generation by generation.",
 }
 

@@ -38,7 +38,7 @@ class CountTable:
         """Count rows whose codes stand in one integer array a column, each code in [0, cardinality)."""
         flat = np.zeros(len(codes[0]), dtype=np.intp)
         for values, cardinality in zip(codes, cardinalities, strict=True):
-            flat = flat * cardinality + values
+            flat = combined_codes(flat, values, cardinality)
         counts = np.bincount(flat, minlength=prod(cardinalities)).reshape(tuple(cardinalities))
         return cls(tuple(columns), counts.astype(np.int64, copy=False))
 
@@ -66,3 +66,10 @@ class CountTable:
         if not self.total:
             raise ValueError("a table of no rows has no frequencies")
         return self.counts / self.total
+
+
+def combined_codes(codes: npt.NDArray[np.intp], values: npt.NDArray[Any], cardinality: int) -> npt.NDArray[np.intp]:
+    """Return one code for both: ``codes`` · ``cardinality`` + ``values``, each value in [0, ``cardinality``)."""
+    combined = codes * cardinality
+    combined += values
+    return combined

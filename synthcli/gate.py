@@ -2,28 +2,45 @@
 
 A rule that someone wrote and that cannot be measured is not a pass. A default rule that the table gives no chance to
 measure (no categorical column, a target that nothing predicts) is reported as not measured and does not fail the
-release, except for privacy, where not knowing is no reason to publish.
+release, except for the two privacy measures that every pair of real tables allows: where even these are missing, not
+knowing is no reason to publish.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import hypot
 from typing import Literal
 
+from scipy import stats
+
 from synthcli.config.models import FailOn, GateRule
-from synthcli.metrics.estimate import Estimate
+from synthcli.metrics.estimate import LEVEL, Estimate
 
 Status = Literal["pass", "fail", "warn", "not_measured"]
+#: The estimates of an earlier report, by the path that a rule's ``max_drop_from`` names.
+Earlier = Mapping[str, Sequence[Estimate]]
 
 DEFAULT_RULES = (
     GateRule(metric="accuracy.univariate", min_of_reference=0.8),
+    GateRule(metric="accuracy.univariate", columns="*", min_of_reference=0.7, bound="high"),
     GateRule(metric="accuracy.bivariate", min_of_reference=0.6),
     GateRule(metric="diversity.category_coverage", min_of_reference=0.8),
+    GateRule(metric="diversity.lost_category", max_excess=0.005),
+    GateRule(metric="diversity.distinct_rows", min_of_reference=0.8),
     GateRule(metric="privacy.known_record_share", max_excess=0.005),
+    GateRule(metric="privacy.exact_match_excess", max_excess=0.005),
+    GateRule(metric="privacy.near_match_excess", max_excess=0.005),
+    GateRule(metric="privacy.near_match_share", max_excess=0.05),
+    GateRule(metric="privacy.dcr_share", max=0.6, bound="low"),
+    GateRule(metric="privacy.inference_risk", max=0.1, bound="low"),
     GateRule(metric="utility.ratio", min=0.6, bound="high"),
 )
+#: Default rules whose metric has to be measured; what the others lack says something about the table alone.
+INDISPENSABLE = frozenset({"privacy.known_record_share", "privacy.dcr_share"})
+_LIMITS = ("min", "max", "min_of_reference", "max_excess", "max_drop_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +49,7 @@ class Verdict:
 
     ``value`` is what was compared (the estimate or the end of its interval that the rule names, or an excess),
     ``threshold`` what it was compared with; both ``None`` where nothing could be. ``required`` tells whether
-    ``not_measured`` counts as a failure.
+    ``not_measured`` counts as a failure. ``columns`` are those of the estimate: none for the table's own.
     """
 
     metric: str
@@ -43,6 +60,7 @@ class Verdict:
     threshold: float | None
     required: bool = True
     reason: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -50,88 +68,153 @@ class Verdict:
         return self.status in ("fail", "warn") or (self.status == "not_measured" and self.required)
 
 
-def default_rules(families: Sequence[str], target: str | None) -> tuple[GateRule, ...]:
+def default_rules(families: Sequence[str], target: str | None, secrets: Sequence[str] = ()) -> tuple[GateRule, ...]:
     """Return the default rules less those that an absent setting makes unmeasurable."""
-    measured = set(families) - (set() if target else {"utility"})
-    return tuple(rule for rule in DEFAULT_RULES if rule.metric.split(".")[0] in measured)
+    unset = (set() if target else {"utility.ratio"}) | (set() if secrets else {"privacy.inference_risk"})
+    return tuple(rule for rule in DEFAULT_RULES if rule.metric.split(".")[0] in families and rule.metric not in unset)
 
 
 def judge(
-    estimates: Sequence[Estimate], written: Sequence[GateRule], default: Sequence[GateRule] = ()
+    estimates: Sequence[Estimate],
+    written: Sequence[GateRule],
+    default: Sequence[GateRule] = (),
+    earlier: Earlier | None = None,
 ) -> tuple[Verdict, ...]:
-    """Apply every rule to every metric whose name matches its pattern."""
+    """Apply every rule to every estimate that it is about.
+
+    A rule with ``columns`` is about the metric's estimates for columns and pairs of which one matches that pattern;
+    any other rule about the table's own estimate. ``earlier`` has the reports that rules compare with.
+    """
     verdicts: list[Verdict] = []
-    for rule in (*default, *written):
-        mine = rule in written
-        matching = [estimate for estimate in estimates if fnmatchcase(estimate.name, rule.metric)]
+    for rule, required in (*((rule, False) for rule in default), *((rule, True) for rule in written)):
+        matching = [estimate for estimate in estimates if concerns(rule, estimate.name, estimate.columns)]
         if not matching:
-            verdicts.append(_unmeasured(rule.metric, "any limit", rule, True, "no such metric was measured"))
+            must, reason = required or rule.metric in INDISPENSABLE, "no such metric was measured"
+            verdicts.append(Verdict(rule.metric, "any limit", rule.level, "not_measured", None, None, must, reason))
         for estimate in matching:
-            verdicts += _apply(rule, estimate, required=mine or estimate.family == "privacy")
+            must = required or estimate.name in INDISPENSABLE
+            verdicts += [_check(limit, rule, estimate, must, earlier or {}) for limit in _limits(rule)]
     return tuple(verdicts)
 
 
-def passes(verdicts: Sequence[Verdict], fail_on: FailOn = "error") -> bool:
+def concerns(rule: GateRule, metric: str, columns: Sequence[str] = ()) -> bool:
+    """Whether ``rule`` is about the metric's estimate for ``columns`` (none: for the table)."""
+    if not fnmatchcase(metric, rule.metric):
+        return False
+    if rule.columns is None:
+        return not columns
+    return any(fnmatchcase(column, rule.columns) for column in columns)
+
+
+def passes(verdicts: Iterable[Verdict], fail_on: FailOn = "error") -> bool:
     """Return whether nothing at or above the level ``fail_on`` failed."""
     levels = {"error": {"error"}, "warning": {"error", "warning"}, "never": set[str]()}[fail_on]
     return not any(verdict.failed and verdict.level in levels for verdict in verdicts)
 
 
-def _apply(rule: GateRule, estimate: Estimate, *, required: bool) -> list[Verdict]:
-    """Return one verdict for each limit that the rule sets."""
-    limits = {
-        name: limit
-        for name in ("min", "max", "min_of_reference", "max_excess")
-        if (limit := getattr(rule, name)) is not None
-    }
-    return [_check(name, limit, rule, estimate, required) for name, limit in limits.items()]
+def _limits(rule: GateRule) -> list[str]:
+    return [name for name in _LIMITS if getattr(rule, name) is not None]
 
 
-def _check(name: str, limit: float, rule: GateRule, estimate: Estimate, required: bool) -> Verdict:
-    text = f"{name} {limit:g}" + (f" ({rule.bound} bound)" if rule.bound != "value" else "")
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One limit of a rule applied to one estimate; makes verdicts about it."""
+
+    text: str
+    rule: GateRule
+    estimate: Estimate
+    required: bool
+
+    def decided(self, holds: bool, value: float, threshold: float) -> Verdict:
+        status: Status = "pass" if holds else ("fail" if self.rule.level == "error" else "warn")
+        return Verdict(
+            self.estimate.name, self.text, self.rule.level, status, value, threshold, self.required,
+            columns=self.estimate.columns,
+        )  # fmt: skip
+
+    def undecided(self, reason: str) -> Verdict:
+        return Verdict(
+            self.estimate.name, self.text, self.rule.level, "not_measured", None, None, self.required, reason,
+            columns=self.estimate.columns,
+        )  # fmt: skip
+
+
+def _check(name: str, rule: GateRule, estimate: Estimate, required: bool, earlier: Earlier) -> Verdict:
+    limit = getattr(rule, name)
+    text = f"{name} {limit if isinstance(limit, str) else format(limit, 'g')}"
+    case = _Case(text + (f" ({rule.bound})" if rule.bound != "value" else ""), rule, estimate, required)
     value = {"value": estimate.value, "low": estimate.low, "high": estimate.high}[rule.bound]
     if estimate.status != "measured" or value is None:
-        return _unmeasured(estimate.name, text, rule, required, estimate.detail)
-    if name == "max_excess":
-        return _check_excess(limit, text, rule, estimate, value, required)
-    threshold = limit
-    if name == "min_of_reference":
-        if estimate.reference is None:
-            return _unmeasured(estimate.name, text, rule, required, "the metric has no reference")
-        floor = estimate.floor or 0.0
-        threshold = floor + limit * (estimate.reference - floor)
-        below_floor = estimate.high is not None and estimate.high < min(floor, estimate.reference)
-        if _no_better_than_floor(estimate, floor) and not below_floor:
-            reason = "real rows themselves score no better than the floor"
-            return _unmeasured(estimate.name, text, rule, required, reason)
-    holds = value <= threshold if name == "max" else value >= threshold
-    return _verdict(estimate.name, text, rule, holds, value, threshold, required)
+        return case.undecided(estimate.detail)
+    match name:
+        case "min":
+            return case.decided(value >= limit, value, limit)
+        case "max":
+            return case.decided(value <= limit, value, limit)
+        case "min_of_reference":
+            return _check_reference(case, value, limit)
+        case "max_excess":
+            return _check_excess(case, value, limit)
+        case _:
+            return _check_drop(case, earlier[limit])
 
 
-def _check_excess(limit: float, text: str, rule: GateRule, estimate: Estimate, value: float, required: bool) -> Verdict:
-    """An excess over the reference fails where it is both large and no accident."""
-    if estimate.reference is None or estimate.p_value is None:
-        return _unmeasured(estimate.name, text, rule, required, "the metric has no test against a reference")
-    excess = value - estimate.reference
-    holds = excess < limit or estimate.p_value >= rule.p_value
-    return _verdict(estimate.name, text, rule, holds, excess, limit, required)
+def _check_reference(case: _Case, value: float, share: float) -> Verdict:
+    """Compare with a share of the way from floor to reference.
 
-
-def _no_better_than_floor(estimate: Estimate, floor: float) -> bool:
-    """Whether a share of the way from floor to reference means nothing: they are within three standard errors.
-
-    What lies significantly below both (dependence that the generator invented) is bad all the same.
+    Where the two are within three standard errors that means nothing, except for what lies significantly below both
+    (dependence that the generator invented), which is bad all the same.
     """
-    gap = (estimate.reference or 0.0) - floor
-    return gap <= 0 or gap < 3 * (estimate.gap_se or 0.0)
+    estimate = case.estimate
+    if estimate.reference is None:
+        return case.undecided("the metric has no reference")
+    floor = estimate.floor or 0.0
+    gap = estimate.reference - floor
+    below_both = estimate.high is not None and estimate.high < min(floor, estimate.reference)
+    if (gap <= 0 or gap < 3 * (estimate.gap_se or 0.0)) and not below_both:
+        return case.undecided("real rows themselves score no better than the floor")
+    threshold = floor + share * gap
+    return case.decided(value >= threshold, value, threshold)
 
 
-def _verdict(
-    metric: str, text: str, rule: GateRule, holds: bool, value: float, threshold: float, required: bool
-) -> Verdict:
-    status: Status = "pass" if holds else ("fail" if rule.level == "error" else "warn")
-    return Verdict(metric, text, rule.level, status, value, threshold, required)
+def _check_excess(case: _Case, value: float, limit: float) -> Verdict:
+    """An excess over the reference fails where it is both large and no accident."""
+    reference, p_value = case.estimate.reference, case.estimate.p_value
+    if reference is None or p_value is None:
+        return case.undecided("the metric has no test against a reference")
+    excess = value - reference
+    return case.decided(excess < limit or p_value >= case.rule.p_value, excess, limit)
 
 
-def _unmeasured(metric: str, text: str, rule: GateRule, required: bool, reason: str) -> Verdict:
-    return Verdict(metric, text, rule.level, "not_measured", None, None, required, reason)
+def _check_drop(case: _Case, earlier: Sequence[Estimate]) -> Verdict:
+    """Compare with the same metric of an earlier report: it must not be worse by more than both samples' noise.
+
+    The two estimates are taken for independent; each one's standard error is read off its interval. Of a metric whose
+    reference is the target, the distance from that reference is compared.
+    """
+    now = case.estimate
+    before = next((e for e in earlier if (e.name, e.columns) == (now.name, now.columns)), None)
+    if before is None or before.status != "measured":
+        return case.undecided("the earlier report did not measure it")
+    allowed = float(stats.norm.ppf(LEVEL)) * hypot(_se(now), _se(before))
+    if now.direction == "higher":
+        threshold = _value(before) - allowed
+        return case.decided(_value(now) >= threshold, _value(now), threshold)
+    if now.direction == "lower":
+        threshold = _value(before) + allowed
+        return case.decided(_value(now) <= threshold, _value(now), threshold)
+    if now.reference is None or before.reference is None:
+        return case.undecided("the metric has no reference")
+    off, threshold = abs(_value(now) - now.reference), abs(_value(before) - before.reference) + allowed
+    return case.decided(off <= threshold, off, threshold)
+
+
+def _value(estimate: Estimate) -> float:
+    assert estimate.value is not None  # a measured estimate has one
+    return estimate.value
+
+
+def _se(estimate: Estimate) -> float:
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return (estimate.high - estimate.low) / (2 * float(stats.norm.ppf(0.5 + LEVEL / 2)))

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 from examples import ROOT, real_table
+from hypothesis import settings
+
+# Speed is for the benchmarks: a busy machine must not fail a law.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.counts import CountTable
+from synthcli.counts import CountTable, combined_codes
 
 NAMES, CARDINALITIES = ("a", "b", "c"), (2, 3, 4)
 rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 3)), max_size=20)
@@ -26,6 +26,14 @@ def test_four_rows_counted_by_hand() -> None:
     counted = CountTable.from_codes(["x", "y"], [np.array([0, 0, 1, 1]), np.array([0, 2, 2, 2])], [2, 3])
     assert counted.counts.tolist() == [[1, 0, 1], [0, 0, 2]]
     assert counted.frequencies.tolist() == [[0.25, 0, 0.25], [0, 0, 0.5]]
+
+
+@given(rows)
+def test_combined_codes_are_equal_exactly_where_both_are(data: list) -> None:
+    codes = np.array(data, dtype=np.uint8).reshape(-1, 3).T
+    combined = combined_codes(codes[0].astype(np.intp), codes[2], 4)
+    assert combined.tolist() == [4 * a + c for a, _, c in data]
+    assert len(set(combined.tolist())) == len({(a, c) for a, _, c in data})
 
 
 @given(rows, rows)

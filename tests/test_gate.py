@@ -100,8 +100,17 @@ def test_a_default_gate_that_the_table_cannot_support_does_not_fail_unless_it_is
 
 
 def test_default_rules_leave_out_what_no_setting_makes_measurable() -> None:
-    assert [rule.metric for rule in default_rules(["privacy", "utility"], None)] == ["privacy.known_record_share"]
-    assert "utility.ratio" in [rule.metric for rule in default_rules(["utility"], "target")]
+    assert default_rules(["utility"], None) == ()
+    assert [rule.metric for rule in default_rules(["utility"], "target")] == ["utility.ratio"]
+    assert "privacy.inference_risk" not in [rule.metric for rule in default_rules(["privacy"], None)]
+    assert "privacy.inference_risk" in [rule.metric for rule in default_rules(["privacy"], None, ["diagnosis"])]
+
+
+def test_a_release_is_not_judged_without_the_indispensable_measures() -> None:
+    assert {verdict.metric for verdict in judge([], [], DEFAULT_RULES) if verdict.failed} == {
+        "privacy.known_record_share",
+        "privacy.dcr_share",
+    }
 
 
 def test_levels_decide_what_stops_a_release() -> None:
@@ -109,3 +118,62 @@ def test_levels_decide_what_stops_a_release() -> None:
     failed = judge([SCORE], [GateRule(metric="accuracy.*", min=0.9)])
     assert [passes(warned, level) for level in ("error", "warning", "never")] == [True, False, True]
     assert [passes(failed, level) for level in ("error", "warning", "never")] == [False, False, True]
+
+
+COLUMN = replace(SCORE, name="accuracy.univariate", columns=("size",), floor=None, gap_se=None)
+
+
+def test_a_rule_with_columns_is_about_columns_and_any_other_about_the_table() -> None:
+    table = replace(COLUMN, columns=(), value=0.99)
+    pair = replace(SCORE, columns=("size", "city"))
+    estimates = [table, COLUMN, replace(COLUMN, columns=("city",)), pair]
+    of_columns = judge(estimates, [GateRule(metric="accuracy.*", columns="si*", min=0.9)])
+    assert [(v.metric, v.columns) for v in of_columns] == [
+        ("accuracy.univariate", ("size",)),
+        ("accuracy.bivariate", ("size", "city")),
+    ]
+    assert {v.status for v in of_columns} == {"fail"}
+    (of_table,) = judge(estimates, [GateRule(metric="accuracy.univariate", min=0.9)])
+    assert (of_table.columns, of_table.status) == ((), "pass")
+
+
+def test_a_written_rule_on_columns_that_match_none_fails() -> None:
+    (verdict,) = judge([COLUMN], [GateRule(metric="accuracy.univariate", columns="nosuch", min=0.1)])
+    assert verdict.status == "not_measured"
+    assert verdict.failed
+
+
+def drop(now: Estimate, before: Estimate) -> str:
+    (verdict,) = judge([now], [GateRule(metric=now.name, max_drop_from="old.json")], earlier={"old.json": [before]})
+    return verdict.status
+
+
+def test_a_drop_fails_where_it_exceeds_the_noise_of_both_reports() -> None:
+    # Half-widths .05 are standard errors of .0255; both together 1.645 * .0255 * sqrt(2) = .0593.
+    assert drop(SCORE, replace(SCORE, value=0.859)) == "pass"
+    assert drop(SCORE, replace(SCORE, value=0.860)) == "fail"
+    assert drop(SCORE, replace(SCORE, value=0.3)) == "pass"
+
+
+def test_a_drop_of_what_should_be_low_is_a_rise() -> None:
+    low = replace(SHARE, low=0.01, high=0.03)  # both standard errors .0051: 1.645 * .0051 * sqrt(2) = .0119
+    assert drop(replace(low, value=0.0315), low) == "pass"
+    assert drop(replace(low, value=0.0325), low) == "fail"
+
+
+def test_a_drop_of_what_should_meet_its_reference_is_a_larger_distance_from_it() -> None:
+    aim = replace(SCORE, direction="target", reference=1.0, low=0.799, high=0.801)
+    assert drop(replace(aim, value=1.199), aim) == "pass"
+    assert drop(replace(aim, value=1.21), aim) == "fail"
+
+
+def test_what_the_earlier_report_lacks_cannot_be_compared() -> None:
+    assert drop(SCORE, SHARE) == "not_measured"
+    assert drop(SCORE, not_measured(SCORE.name, "accuracy", "why")) == "not_measured"
+
+
+def test_a_default_rule_that_a_table_cannot_measure_passes_unless_privacy_hangs_on_it() -> None:
+    rules = default_rules(["diversity", "privacy"], None)
+    found = [not_measured(rule.metric, rule.metric.split(".")[0], "why") for rule in rules]
+    failed = {verdict.metric for verdict in judge(found, [], rules) if verdict.failed}
+    assert failed == {"privacy.known_record_share", "privacy.dcr_share"}

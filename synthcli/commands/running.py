@@ -56,6 +56,11 @@ class Run:
     dry_run: bool
     log: Log
 
+    @property
+    def configured(self) -> bool:
+        """Whether a configuration was given, as a file or by ``--set``."""
+        return self.config_file is not None or bool(self.sets)
+
     def settings(self, **flags: Any) -> Config:
         """Return the configuration in force; ``flags`` are the command's own options, ``split__by`` for split.by.
 

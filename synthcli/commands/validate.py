@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,12 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.commands.running import Outcome, Run, command
+from synthcli.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from synthcli.audit import Tables
-    from synthcli.config import Config, GateRule
+    from synthcli.audit import Questions, Tables
+    from synthcli.config import Config, GateRule, ValidateSection
+    from synthcli.config import FailOn as FailOnLevel
+    from synthcli.gate import Earlier, Verdict
+    from synthcli.reports.document import Report
     from synthcli.schema import Schema
 
 
@@ -40,54 +45,128 @@ def validate(
     ] = None,
     train: Annotated[Path | None, typer.Option(help="Real table that the generator learned from.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="Real table that no generator has seen.")] = None,
+    stored: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="REPORT", help="Show and gate a stored report.json again; reads no data."),
+    ] = None,
     fail_on: Annotated[FailOn | None, typer.Option(help="Gate level that makes the command exit 1.")] = None,
 ) -> Outcome:
     """Audit synthetic rows against training part and holdout, and gate a release."""
+    settings = run.settings(run__seed=run.seed, validate__fail_on=fail_on.value if fail_on else None)
+    if stored is None:
+        return _measured(run, settings, synthetic, train, holdout)
+    if any((synthetic, train, holdout)):
+        raise UsageError("--from reads a stored report and no table", "leave out the tables, or leave out --from")
+    return _again(run, settings, stored, fail_on)
+
+
+def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | None, holdout: Path | None) -> Outcome:
+    """Audit three tables and write the report."""
+    from datetime import UTC, datetime
+
     from synthcli.artifacts import write_json
     from synthcli.audit import audit
     from synthcli.config import as_plain
-    from synthcli.gate import default_rules, judge, passes
+    from synthcli.gate import judge
     from synthcli.reports.document import report_document
-    from synthcli.reports.terminal import audit_report
     from synthcli.versions import versions
 
-    settings = run.settings(run__seed=run.seed, validate__fail_on=fail_on.value if fail_on else None)
-    wanted = settings.validation
-    rules = [*(wanted.gates or ()), *wanted.gates_add]
-    _check_rules(rules, wanted.families)
+    gates = _gates(settings, settings.validation, _families(settings))
     out = Path(settings.run.output_dir)
     with run.log.phase("read"):
         tables, inputs = _load(run, settings, out, synthetic, train, holdout)
-    result = audit(
-        tables,
-        wanted.families,
-        target=settings.data.target,
-        exclude_features=settings.data.exclude_features,
-        seed=settings.run.seed,
-        phase=run.log.phase,
-    )
-    default = default_rules(wanted.families, settings.data.target) if wanted.gates is None else ()
-    verdicts = judge(result.estimates, rules, default)
+    _check_columns(settings, tables.schema)
+    estimates = audit(tables, _questions(settings), run.log.phase)
+    verdicts = judge(estimates, *gates)
     document = report_document(
-        result,
+        estimates,
         verdicts,
+        kinds={column.name: column.kind.value for column in tables.schema},
         inputs=inputs,
         seed=settings.run.seed,
         config=as_plain(settings),
         versions=versions(),
-        fail_on=wanted.fail_on,
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        fail_on=settings.validation.fail_on,
     )
     report = out / "validate" / "report.json"
     if not run.dry_run:
         write_json(report, document)
-    passed = passes(verdicts, wanted.fail_on)
+    ended = _outcome(document, verdicts, settings.validation.fail_on)
+    return replace(ended, artifacts={} if run.dry_run else {"report": report})
+
+
+def _again(run: Run, settings: Config, stored: Path, fail_on: FailOn | None) -> Outcome:
+    """Show a stored report, judged by the gates of the configuration given, else by those it was judged by."""
+    from synthcli.gate import judge
+    from synthcli.reports.document import judged_again, read_report
+
+    report = read_report(stored)
+    then = _stored_settings(report, stored)
+    rules = settings.validation if run.configured else then.validation
+    level = settings.validation.fail_on if run.configured or fail_on else then.validation.fail_on
+    families = tuple(dict.fromkeys(metric.family for metric in report.metrics))
+    verdicts = judge(report.estimates(), *_gates(then, rules, families))
+    return _outcome(judged_again(report.model_dump(mode="json"), verdicts, level), verdicts, level)
+
+
+def _stored_settings(report: Report, path: Path) -> Config:
+    from synthcli.config import Config
+    from synthcli.errors import BadTableError
+
+    try:
+        return Config.model_validate(report.config)
+    except ValueError as error:
+        raise BadTableError(
+            f"{path}: the configuration in it is none of this version", "give the gates with a configuration: -c FILE"
+        ) from error
+
+
+def _outcome(document: dict[str, Any], verdicts: Sequence[Verdict], fail_on: FailOnLevel) -> Outcome:
+    from synthcli.gate import passes
+    from synthcli.reports.terminal import audit_report
+
+    passed = passes(verdicts, fail_on)
     return Outcome(
         lambda: audit_report(document),
         {"verdict": document["verdict"], "metrics": document["metrics"], "gates": document["gates"]},
-        {} if run.dry_run else {"report": report},
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
     )
+
+
+def _families(settings: Config) -> tuple[str, ...]:
+    wanted = settings.validation
+    return (*wanted.families, *(["compat"] if wanted.compat else []))
+
+
+def _questions(settings: Config) -> Questions:
+    from synthcli.audit import Questions
+
+    data, wanted = settings.data, settings.validation
+    return Questions(
+        families=_families(settings),
+        seed=settings.run.seed,
+        target=data.target,
+        exclude_features=tuple(data.exclude_features),
+        secrets=tuple(wanted.secrets),
+        groups=tuple(wanted.groups),
+        constraints=tuple(data.constraints),
+    )
+
+
+def _gates(
+    settings: Config, wanted: ValidateSection, families: Sequence[str]
+) -> tuple[list[GateRule], tuple[GateRule, ...], Earlier]:
+    """Return written rules, default rules and earlier reports; raises ``ConfigError`` for a rule that cannot pass."""
+    from synthcli.gate import default_rules
+    from synthcli.reports.document import read_report
+
+    written = [*(wanted.gates or ()), *wanted.gates_add]
+    _check_rules(written, families)
+    default = default_rules(families, settings.data.target, wanted.secrets) if wanted.gates is None else ()
+    paths = {rule.max_drop_from for rule in written if rule.max_drop_from is not None}
+    return written, default, {path: read_report(Path(path)).estimates() for path in paths}
 
 
 def _check_rules(rules: Sequence[GateRule], families: Sequence[str]) -> None:
@@ -103,6 +182,21 @@ def _check_rules(rules: Sequence[GateRule], families: Sequence[str]) -> None:
             near = get_close_matches(rule.metric, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"metrics of these families: {', '.join(names)}"
             raise ConfigError(f"validate.gates: no metric matches {rule.metric!r}, so the gate could never pass", hint)
+
+
+def _check_columns(settings: Config, schema: Schema) -> None:
+    """Raise ``ConfigError`` for a column that the audit's settings name and the table lacks, or cannot use so."""
+    from synthcli.constraints import check_columns
+    from synthcli.errors import ConfigError
+
+    for constraint in settings.data.constraints:
+        check_columns(constraint, schema)
+    for key in ("secrets", "groups"):
+        for name in getattr(settings.validation, key):
+            if name not in schema or not schema[name].modelled:
+                fit = ", ".join(column.name for column in schema.modelled)
+                told = "the table has no column" if name not in schema else "this column is not measured:"
+                raise ConfigError(f"validate.{key}: {told} {name!r}", f"columns that can be named: {fit}")
 
 
 def _load(
@@ -135,12 +229,16 @@ def _load(
     if holdout is None and folder.exists() and folder.privacy_holdout in folder.parts(folder.read().rule).values():
         sources["privacy_holdout"] = open_file(folder.privacy_holdout, settings, run.log, schema)
     frames = {name: part.read() for name, part in sources.items()}
+    types = dict(frames["holdout"].schema)
+    frames = {name: frame.cast({column: types[column] for column in frame.columns}) for name, frame in frames.items()}
     _check_rows(frames, paths, schema)
     inputs = {name: {**describe_source(part), "rows": frames[name].height} for name, part in sources.items()}
     if version is not None:
         inputs["synthetic"]["generator"] = version.name
-    tables = Tables(frames["train"], frames["holdout"], frames["synthetic"], schema, frames.get("privacy_holdout"))
-    return tables, inputs
+    rule = folder.read().rule if train is None else None
+    by = () if rule is None or rule.method == "stratified" else rule.by
+    parts = (frames["train"], frames["holdout"], frames["synthetic"])
+    return Tables(*parts, schema, frames.get("privacy_holdout"), tuple(by)), inputs
 
 
 def _same_file(path: Path, reserved: Path) -> bool:

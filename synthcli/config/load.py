@@ -148,7 +148,19 @@ def _with_paths(data: dict[Any, Any], folder: Path) -> dict[Any, Any]:
     for section, key in PATH_KEYS:
         if isinstance(data.get(section), dict) and key in data[section]:
             data = {**data, section: {**data[section], key: _moved(data[section][key], folder)}}
+    if isinstance(data.get("validate"), dict):
+        data = {**data, "validate": {key: _with_reports(value, folder) for key, value in data["validate"].items()}}
     return data
+
+
+def _with_reports(rules: Any, folder: Path) -> Any:
+    """Move the paths of earlier reports in a list of gates; anything else stays as it is."""
+    if not isinstance(rules, list):
+        return rules
+    key = "max_drop_from"
+    return [
+        {**rule, key: _moved(rule[key], folder)} if isinstance(rule, dict) and key in rule else rule for rule in rules
+    ]
 
 
 def _moved(value: Any, folder: Path) -> Any:

@@ -20,6 +20,7 @@ from synthcli.encoding import category_counts, numbers
 from synthcli.schema import Column, Kind
 from synthcli.seeds import stage_seed
 
+_LARGEST = 1e307  # the booster takes means of two values, which must not overflow; infinity is large too
 MAX_LEVELS = 254  # the booster's limit for categories, less one code for all others
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +47,7 @@ class Features:
 
     def _encode(self, series: pl.Series, column: Column) -> Floats:
         if column.name not in self.levels:
-            return numbers(series)
+            return np.clip(numbers(series), -_LARGEST, _LARGEST)
         levels = self.levels[column.name]
         lookup = pl.DataFrame({"level": levels, "code": pl.Series(range(len(levels)), dtype=pl.Float64)})
         codes = series.to_frame("level").join(lookup, on="level", how="left", maintain_order="left")["code"]
@@ -54,14 +55,21 @@ class Features:
         return numbers(codes.to_frame("code").select(pl.col("code").fill_null(other)).to_series())
 
 
-def settings(features: Features, seed: int, stage: str) -> dict[str, Any]:
-    """Return the booster's parameters: 100 iterations, no early stopping, so that equal data give equal models."""
+def settings(features: Features, seed: int, stage: str, iterations: int = 100) -> dict[str, Any]:
+    """Return the booster's parameters: a fixed number of iterations, so that equal data give equal models."""
     return {
-        "max_iter": 100,
+        "max_iter": iterations,
         "early_stopping": False,
         "categorical_features": [column.name in features.levels for column in features.columns],
         "random_state": stage_seed(seed, stage, "model") % 2**32,
     }
+
+
+def learnable(matrix: Floats) -> Floats:
+    """Return a copy in which a feature without any value is a constant, since the booster cannot bin it."""
+    filled = matrix.copy()
+    filled[:, np.isnan(filled).all(axis=0)] = 0.0
+    return filled
 
 
 def one_thread() -> AbstractContextManager[object]:

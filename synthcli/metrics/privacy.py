@@ -1,29 +1,355 @@
-"""Privacy: do synthetic rows repeat records of real people?
+"""Privacy: do synthetic rows repeat records of real people, whole or in all columns but one?
 
-``privacy.known_record_share`` is exact and uses every row of all three tables: sampling either real side is how a
-verbatim copy passes at scale. A synthetic row is a hit where it equals a record that occurs exactly once in training
-part and holdout together, in every modelled column (ids are made anew, text is left out: they would hide a copy).
+Exact, over every row of all tables: sampling either real side is how a verbatim copy passes at scale. Columns are the
+modelled ones (ids are made anew, text is left out: they would hide a copy). Four questions, from one set of keys:
 
-Some hits are innocent: fresh real rows, too, repeat existing ones in tables with few columns. The reference is the
-share of such repeats among fresh real rows, estimated from the real rows alone. The chance U that a new row equals a
-record seen once in N is the total mass of those records, which Good and Turing estimate by 2 f2/N, with f_r the number
-of records that occur exactly r times (Good 1953, doi:10.2307/2333344).
+``privacy.known_record_share``  how many synthetic rows equal a record that occurs exactly once among the real rows,
+                                against the share that fresh real rows would have.
+``privacy.exact_match_excess``  of those, do more hit training records than holdout records?
+``privacy.near_match_excess``   the same for rows that agree with a record in all columns, one at most left out.
+``privacy.near_match_share``    how many synthetic rows do that, whichever side the record is on.
+
+Some hits are innocent: fresh real rows, too, repeat existing ones in tables with few columns. For the shares the
+reference is the chance U of such a repeat, estimated from the real rows alone by leaving each of them out once; for
+whole rows that is Good and Turing's 2 f2/N, with f_r the number of records that occur exactly r times (Good 1953,
+doi:10.2307/2333344). For the excesses it is 0: training part and holdout are exchangeable, so which of the unique
+records belong to the training part is a random draw, and a generator that uses none of their cells, however crude, hits
+both sides alike. One that puts together anew the very values of training rows (an amount to the cent that one person
+alone has) is no such generator: its near matches do exceed, the more the fewer columns there are.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import log, sqrt
+from typing import Any, NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from scipy import stats
+from scipy.special import gammaln
 
-from synthcli.metrics.estimate import Estimate, not_measured, wilson_interval
-from synthcli.rowkeys import Keys, row_keys
+from synthcli.metrics.estimate import Estimate, normal_interval, not_measured, wilson_interval
+from synthcli.rowkeys import Keys, canonical_bits, row_keys, splitmix64, text_key
 from synthcli.schema import Schema
 
 FAMILY = "privacy"
+KNOWN = f"{FAMILY}.known_record_share"
+EXACT = f"{FAMILY}.exact_match_excess"
+NEAR = f"{FAMILY}.near_match_excess"
+NEAR_SHARE = f"{FAMILY}.near_match_share"
 MIN_SINGLES = 20
+NOT_EXCHANGEABLE = "train and holdout are not exchangeable: a difference between them would look like a leak"
 _COARSE = 20  # a table with fewer than one different record in 20 rows identifies nobody
 _DOUBLED = 10  # where not one record in ten occurs once, rows were taken in several times
+_FEWEST_ODDS = 1_000  # a test whose p-value cannot get below 1/1,000 would call every table safe
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Unique(NamedTuple):
+    """The keys that occur exactly once in the pool, sorted, and the row that each belongs to."""
+
+    keys: Keys
+    owner: npt.NDArray[np.int32]
+
+    def find(self, wanted: Keys) -> tuple[Ints, Ints]:
+        """Return the places in ``wanted`` whose key is here, and the row that it belongs to.
+
+        Sorted keys are looked up in sorted ones first: far faster, and mostly few are left to look up unsorted.
+        """
+        ordered = np.sort(wanted)
+        present = ordered[np.minimum(np.searchsorted(ordered, self.keys), len(ordered) - 1)] == self.keys
+        keys, owner = self.keys[present], self.owner[present]
+        if not len(keys):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        found = np.flatnonzero(keys[place] == wanted)
+        return found, owner[place[found]].astype(np.int64)
+
+
+class Repeats(NamedTuple):
+    """What leaving each pooled row out once says of a fresh row's chance to match a unique record.
+
+    ``matched`` of ``rows`` pooled rows match a record that is unique among the others; ``variance`` is that of
+    ``matched`` minus ``rows`` times the true chance.
+    """
+
+    matched: int
+    variance: int
+    rows: int
+
+    @property
+    def share(self) -> float:
+        """The estimated chance."""
+        return self.matched / self.rows if self.rows else 0.0
+
+    @property
+    def se(self) -> float:
+        """The estimate's standard error."""
+        return sqrt(self.variance) / self.rows if self.rows else 0.0
+
+    def chance_of(self, hits: int, fresh: int) -> float:
+        """Return the chance of at least ``hits`` innocent hits among ``fresh`` rows.
+
+        Given U the hits are Poisson with mean fresh·U; U is taken for gamma with the estimate's mean and variance,
+        which makes them negative binomial, and one more repeat than was seen is allowed for.
+        """
+        shape = self.matched**2 / self.variance if self.matched else 0.0
+        rate = self.rows * self.matched / self.variance if self.matched else self.rows / 2
+        return float(stats.nbinom.sf(hits - 1, shape + 1, rate / (rate + fresh)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records:
+    """The real rows, prepared once so that many synthetic tables can be measured against them.
+
+    Rows are numbered through training part, holdout and further reserved rows.
+
+    Attributes
+    ----------
+    names
+        The columns compared.
+    sizes
+        Rows of the training part, of the holdout, and of the further reserved ones.
+    whole, projected
+        Keys that occur once: of whole rows, and for each column of the rows without it.
+    doubles, triples
+        How many whole records occur exactly two and three times.
+    near
+        The same for rows without one column, of all columns together.
+    eligible
+        Which rows are unique without at least one column.
+    entity
+        For each row of training part and holdout the entity that it belongs to, numbered from 0.
+    twice
+        A sentence where rows seem to stand in the tables twice, so that a copy would hide behind its doubles.
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, int, int]
+    whole: Unique
+    projected: tuple[Unique, ...]
+    doubles: int
+    triples: int
+    near: Repeats
+    eligible: npt.NDArray[np.bool_]
+    entity: Ints | None
+    twice: str | None
+
+    @classmethod
+    def fit(
+        cls,
+        train: pl.DataFrame,
+        holdout: pl.DataFrame,
+        schema: Schema,
+        *,
+        extra: pl.DataFrame | None = None,
+        entities: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None,
+    ) -> Records:
+        """Prepare the real rows: two exchangeable parts, and further reserved rows that only have to be kept secret.
+
+        ``entities`` are labels of the rows of train and holdout; an entity's rows stand all on one side.
+        """
+        parts = [train, holdout] if extra is None else [train, holdout, extra]
+        cells = np.concatenate([cell_keys(part, schema) for part in parts], axis=1)
+        whole = cells.sum(axis=0, dtype=np.uint64)
+        once, doubles, triples = _multiplicities(whole)
+        eligible = np.zeros(len(whole), dtype=np.bool_)
+        projected, pairs_2, pairs_3 = [], [], []
+        for column in cells:
+            unique, twos, threes = _multiplicities(whole - column)
+            eligible[unique.owner] = True
+            projected.append(unique)
+            pairs_2.append(_pairs(twos))
+            pairs_3.append(_pairs(threes))
+        near = _repeats(len(whole), _joined(pairs_2), _joined(pairs_3))
+        sizes = (train.height, holdout.height, len(whole) - train.height - holdout.height)
+        return cls(
+            tuple(column.name for column in schema.modelled),
+            sizes,
+            once,
+            tuple(projected),
+            len(doubles),
+            len(triples),
+            near,
+            eligible,
+            None if entities is None else _numbered(*entities),
+            _taken_in_twice(whole, sizes),
+        )
+
+    def measure(self, synthetic: pl.DataFrame, schema: Schema, *, exchangeable: bool = True) -> tuple[Estimate, ...]:
+        """Measure a synthetic table; see :func:`measure_records`."""
+        return self.measure_cells(cell_keys(synthetic, schema), exchangeable=exchangeable)
+
+    def measure_cells(self, cells: Keys, *, exchangeable: bool = True) -> tuple[Estimate, ...]:
+        """Measure a synthetic table by its cells' keys (columns, rows) from :func:`cell_keys`."""
+        rows = cells.shape[1]
+        if not len(self.names) or not rows or not sum(self.sizes):
+            reason = "no modelled column" if not len(self.names) else "a table has no rows"
+            return tuple(_unmeasured(name, reason, rows) for name in (KNOWN, EXACT, NEAR, NEAR_SHARE))
+        whole = cells.sum(axis=0, dtype=np.uint64)
+        row, record = self.whole.find(whole)
+        near_row, near_record = self._near(whole, cells)
+        unique = np.zeros(sum(self.sizes), dtype=np.bool_)
+        unique[self.whole.owner] = True
+        return (
+            self._known(len(row), rows),
+            self._excess(EXACT, row, record, unique, rows, exchangeable),
+            self._excess(NEAR, near_row, near_record, self.eligible, rows, exchangeable),
+            self._near_share(len(np.unique(near_row)), rows),
+        )
+
+    def _near(self, whole: Keys, cells: Keys) -> tuple[Ints, Ints]:
+        """Return each pair of a synthetic row and a record that agree in all columns but one at most, once."""
+        pool = sum(self.sizes)
+        links = [np.empty(0, np.int64)]
+        for unique, column in zip(self.projected, cells, strict=True):
+            row, record = unique.find(whole - column)
+            links.append(row * pool + record)
+        distinct = np.unique(np.concatenate(links))
+        return distinct // pool, distinct % pool
+
+    def _known(self, hits: int, rows: int) -> Estimate:
+        if self.twice:
+            return _unmeasured(KNOWN, self.twice, rows)
+        return _known(hits, rows, sum(self.sizes), len(self.whole.keys), self.doubles, self.triples)
+
+    def _near_share(self, hits: int, rows: int) -> Estimate:
+        if self.twice:
+            return _unmeasured(NEAR_SHARE, self.twice, rows)
+        low, high = wilson_interval(hits, rows)
+        detail = (
+            f"{hits:,} of {rows:,} synthetic rows agree in all columns but one at most with one of "
+            f"{int(self.eligible.sum()):,} real records that stand alone there"
+        )
+        return Estimate(
+            NEAR_SHARE,
+            FAMILY,
+            hits / rows,
+            low,
+            high,
+            n=rows,
+            direction="lower",
+            range=(0.0, 1.0),
+            p_value=self.near.chance_of(hits, rows),
+            reference=self.near.share,
+            reference_kind="real rows left out one by one",
+            reference_se=self.near.se,
+            detail=detail,
+        )
+
+    def _excess(
+        self, name: str, row: Ints, record: Ints, unique: npt.NDArray[np.bool_], rows: int, exchangeable: bool
+    ) -> Estimate:
+        """Compare training and holdout records of which ``unique`` ones were hit by which synthetic ``row``.
+
+        A synthetic row that hits k records gives 1/k to each: counted whole on each side that it hits, rows with
+        several hits would make training look innocent.
+        """
+        if not exchangeable:
+            return _unmeasured(name, NOT_EXCHANGEABLE, rows)
+        train, both = self.sizes[0], self.sizes[0] + self.sizes[1]
+        inside = record < both
+        row, record = row[inside], record[inside]
+        several = np.bincount(row, minlength=rows)
+        weight = _sums(record, 1 / several[row], both)
+        entity = np.arange(both) if self.entity is None else self.entity
+        units = int(entity.max(initial=-1)) + 1
+        records = _sums(entity, unique[:both], units)
+        in_train = np.zeros(units, dtype=np.bool_)
+        in_train[entity[:train]] = True
+        kept = records > 0
+        sides = Sides(_sums(entity, weight, units)[kept], records[kept], in_train[kept])
+        what = "records" if self.entity is None else "entities"
+        reason = sides.blind(what)
+        return _unmeasured(name, reason, rows) if reason else _excess(name, sides, rows, what)
+
+
+class Sides(NamedTuple):
+    """Units (records or entities) that synthetic rows could hit: how often each was, its unique records, its side."""
+
+    hits: Floats
+    records: Floats
+    train: npt.NDArray[np.bool_]
+
+    def blind(self, what: str) -> str | None:
+        """Say why even a full copy of the training part could not be told from chance, if so."""
+        units, train = len(self.hits), int(self.train.sum())
+        if units < MIN_SINGLES:
+            return f"only {units:,} real {what} are unique here"
+        ways = gammaln(units + 1) - gammaln(train + 1) - gammaln(units - train + 1)
+        if ways < log(_FEWEST_ODDS):
+            return f"of {units:,} unique {what} {train:,} are in train: too uneven for any test"
+        return None
+
+    @property
+    def odds(self) -> float:
+        """Unique records of the training part for each of the holdout."""
+        return float(self.records[self.train].sum() / self.records[~self.train].sum())
+
+    @property
+    def p_value(self) -> float:
+        """The chance of so many hit training units, each counted once, if labels were dealt at random."""
+        hit = self.hits > 0
+        counts = len(hit), int(hit.sum()), int(self.train.sum())
+        return float(stats.hypergeom.sf(int((hit & self.train).sum()) - 1, *counts))
+
+    @property
+    def shuffled_se(self) -> float:
+        """Standard error of the training part's hits when the labels are dealt anew, in closed form."""
+        units, train = len(self.hits), int(self.train.sum())
+        spread = self.hits - self.records * (self.hits.sum() / self.records.sum())
+        return sqrt(train * (units - train) / (units * (units - 1)) * float(spread @ spread))
+
+
+def _excess(name: str, sides: Sides, rows: int, what: str) -> Estimate:
+    """Return an excess estimate; hits on one unit come together, so the interval counts units and not rows."""
+    train, holdout, odds = sides.hits[sides.train], sides.hits[~sides.train], sides.odds
+    value = (float(train.sum()) - odds * float(holdout.sum())) / rows
+    # One hit more on either side, so that no hits at all do not make a certainty.
+    se = sqrt(float(train @ train) + 1 + odds**2 * (float(holdout @ holdout) + 1)) / rows
+    low, high = normal_interval(value, se, (-np.inf, 1.0))
+    counts = [(int((part > 0).sum()), len(part)) for part in (train, holdout)]
+    return Estimate(
+        name,
+        FAMILY,
+        value,
+        low,
+        high,
+        n=rows,
+        direction="lower",
+        range=(None, 1.0),
+        p_value=sides.p_value,
+        reference=0.0,
+        reference_kind="random labels of the unique records",
+        reference_se=(1 + odds) * sides.shuffled_se / rows,
+        detail=f"{rows:,} synthetic rows hit {counts[0][0]:,} of {counts[0][1]:,} unique {what} of train and "
+        f"{counts[1][0]:,} of {counts[1][1]:,} of the holdout",
+    )
+
+
+def measure_records(
+    train: pl.DataFrame,
+    holdout: pl.DataFrame,
+    synthetic: pl.DataFrame,
+    schema: Schema,
+    *,
+    extra: pl.DataFrame | None = None,
+    entities: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None,
+    exchangeable: bool = True,
+) -> tuple[Estimate, ...]:
+    """Measure known_record_share, exact_match_excess, near_match_excess and near_match_share, in this order.
+
+    All in the direction ``lower``; shares in [0, 1], excesses up to 1 with reference 0. ``extra`` are further reserved
+    rows: what equals them counts in the shares, and they count when records are looked at for being unique. The
+    excesses are not measured where training part and holdout are not ``exchangeable``. With ``entities`` (labels of
+    train's and of holdout's rows) each entity is one unit in the tests of the excesses.
+    """
+    pool = Records.fit(train, holdout, schema, extra=extra, entities=entities)
+    return pool.measure(synthetic, schema, exchangeable=exchangeable)
 
 
 def measure_known_records(
@@ -43,16 +369,18 @@ def known_record_share(pool: Keys, synthetic: Keys) -> Estimate:
     """
     distinct, counts = np.unique(pool, return_counts=True)
     singles = distinct[counts == 1]
-    if len(singles) < MIN_SINGLES and len(distinct) > max(len(pool) / _COARSE, _DOUBLED * len(singles)):
-        reason = (
-            f"only {len(singles)} of {len(distinct):,} different records occur once: rows stand in the tables twice"
-        )
-        return not_measured(f"{FAMILY}.known_record_share", FAMILY, reason, n=len(synthetic), direction="lower")
+    reason = _doubled(len(pool), len(distinct), len(singles))
+    if reason:
+        return _unmeasured(KNOWN, reason, len(synthetic))
     doubles, triples = int((counts == 2).sum()), int((counts == 3).sum())
-    hits, rows = int(np.isin(synthetic, singles).sum()), len(synthetic)
+    hits = int(np.isin(synthetic, singles).sum())
+    return _known(hits, len(synthetic), len(pool), len(singles), doubles, triples)
+
+
+def _known(hits: int, rows: int, pool: int, singles: int, doubles: int, triples: int) -> Estimate:
     low, high = wilson_interval(hits, rows)
     return Estimate(
-        f"{FAMILY}.known_record_share",
+        KNOWN,
         FAMILY,
         hits / rows,
         low,
@@ -60,11 +388,11 @@ def known_record_share(pool: Keys, synthetic: Keys) -> Estimate:
         n=rows,
         direction="lower",
         range=(0.0, 1.0),
-        p_value=chance_of_hits(hits, rows, len(pool), doubles, triples),
-        reference=min(1.0, 2 * doubles / len(pool)),
+        p_value=chance_of_hits(hits, rows, pool, doubles, triples),
+        reference=min(1.0, 2 * doubles / pool),
         reference_kind="Good-Turing, from the real rows",
-        reference_se=(4 * doubles + 6 * triples) ** 0.5 / len(pool),
-        detail=f"{hits:,} of {rows:,} synthetic rows equal one of {len(singles):,} real records that occur once",
+        reference_se=(4 * doubles + 6 * triples) ** 0.5 / pool,
+        detail=f"{hits:,} of {rows:,} synthetic rows equal one of {singles:,} real records that occur once",
     )
 
 
@@ -90,6 +418,94 @@ def chance_of_hits(hits: int, rows: int, pool: int, doubles: int, triples: int) 
     E(2·1[2 seen] - λ·1[1 seen])² = 2λ²e^-λ + λ³e^-λ). U is taken for gamma with that mean and variance, which makes
     hits negative binomial. With f3 = 0 this is the exact conditional test of two Poisson counts, hits against f2.
     """
-    effective = doubles * 2 * doubles / (2 * doubles + 3 * triples) if doubles else 0.0
-    rate = pool / 2 * (effective / doubles if doubles else 1.0)
-    return float(stats.nbinom.sf(hits - 1, effective + 1, rate / (rate + rows)))
+    return Repeats(2 * doubles, 4 * doubles + 6 * triples, pool).chance_of(hits, rows)
+
+
+def cell_keys(frame: pl.DataFrame, schema: Schema) -> Keys:
+    """Return a key for each cell of the modelled columns, of shape (columns, rows), that also depends on the column.
+
+    Their sum is a key of the row from which one cell can be taken out again.
+    """
+    names = [column.name for column in schema.modelled]
+    keys = np.empty((len(names), frame.height), dtype=np.uint64)
+    for place, name in enumerate(names):
+        keys[place] = splitmix64(canonical_bits(frame[name]) ^ np.uint64(text_key(name)))
+    return keys
+
+
+def _multiplicities(keys: Keys) -> tuple[Unique, Ints, Ints]:
+    """Return the keys that occur once, and the rows of those that occur twice and three times, (groups, 2 or 3)."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(keys) else order
+    sizes = np.diff(np.append(starts, len(keys)))
+    groups = [order[starts[sizes == size][:, None] + np.arange(size)] for size in (1, 2, 3)]
+    return Unique(keys[groups[0][:, 0]], groups[0][:, 0].astype(np.int32)), groups[1], groups[2]
+
+
+def _pairs(groups: Ints) -> Ints:
+    """Return every pair of rows that stand in one group, the smaller row first, of shape (pairs, 2)."""
+    ordered = np.sort(groups, axis=1)
+    size = groups.shape[1]
+    picked = [ordered[:, [i, j]] for i in range(size) for j in range(i + 1, size)]
+    return np.concatenate(picked)
+
+
+def _joined(pairs: list[Ints]) -> Ints:
+    return np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
+
+
+def _repeats(rows: int, twos: Ints, threes: Ints) -> Repeats:
+    """Return the leave-one-out match count and its variance from the pairs that share a group of two or of three.
+
+    Row x matches (g_x = 1) where it stands in a group of two without some column: the other is then unique. The
+    difference between Σ g_x and its prediction is the innovation of a point process, with the variance
+    E Σ g_x + E Σ_{x≠y} (g_x - g_x without y)(g_y - g_y without x) for Poisson points (Baddeley, Møller & Pakes 2008,
+    doi:10.1007/s10463-007-0116-6). Without y a group of two is none, and a group of three is one of two. For whole
+    rows this gives 4 f2 + 6 f3.
+    """
+    degree = np.bincount(twos.ravel(), minlength=rows)  # groups of two that a row is in, one for each column
+    pair_2, shared = np.unique(twos[:, 0] * rows + twos[:, 1], return_counts=True)
+    pair_3 = np.unique(threes[:, 0] * rows + threes[:, 1])
+    lost, shared = pair_2[~(both := np.isin(pair_2, pair_3))], shared[~both]
+    gained = pair_3[~np.isin(pair_3, pair_2)]
+    alone = (degree[lost // rows] == shared) & (degree[lost % rows] == shared)
+    new = (degree[gained // rows] == 0) & (degree[gained % rows] == 0)
+    matched = int((degree > 0).sum())
+    return Repeats(matched, matched + 2 * int(alone.sum()) + 2 * int(new.sum()), rows)
+
+
+def _numbered(train: npt.NDArray[Any], holdout: npt.NDArray[Any]) -> Ints:
+    """Return entity numbers from 0; a label of one side is another entity than the same label of the other."""
+    names, numbers = np.unique(train, return_inverse=True)
+    others = np.unique(holdout, return_inverse=True)[1]
+    return np.concatenate([numbers, others + len(names)]).astype(np.int64)
+
+
+def _sums(group: Ints, weights: npt.NDArray[Any], groups: int) -> Floats:
+    sums: Floats = np.bincount(group, weights=weights, minlength=groups).astype(np.float64)
+    return sums
+
+
+def _taken_in_twice(whole: Keys, sizes: tuple[int, int, int]) -> str | None:
+    """Say so where rows stand in the whole pool, or in a part of it, twice: a copy would hide behind its doubles."""
+    ends = np.cumsum(sizes)
+    for part in [whole, *np.split(whole, ends[:-1])]:
+        ordered = np.sort(part)
+        new = np.concatenate(([True], ordered[1:] != ordered[:-1], [True]))[: len(part) + 1]
+        distinct, singles = int(new[:-1].sum()), int((new[1:] & new[:-1]).sum())
+        few = distinct < MIN_SINGLES and part is not whole  # a small part may well have no record that occurs once
+        reason = None if few else _doubled(len(part), distinct, singles)
+        if reason:
+            return reason
+    return None
+
+
+def _doubled(rows: int, distinct: int, singles: int) -> str | None:
+    if singles < MIN_SINGLES and distinct > max(rows / _COARSE, _DOUBLED * singles):
+        return f"only {singles} of {distinct:,} different records occur once: rows stand in the tables twice"
+    return None
+
+
+def _unmeasured(name: str, reason: str, rows: int) -> Estimate:
+    return not_measured(name, FAMILY, reason, n=rows, direction="lower")

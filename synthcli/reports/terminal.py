@@ -5,7 +5,7 @@ Everything is rendered from plain data (results, report documents), so a stored 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -19,11 +19,19 @@ _MEANING = {
     "accuracy.univariate": "single columns are not distributed as in the real data",
     "accuracy.bivariate": "pairs of columns do not go together as in the real data",
     "diversity.category_coverage": "categories of the real data are missing",
+    "diversity.lost_category": "a whole category of the real data never comes up",
+    "diversity.distinct_rows": "the same rows come up again and again",
     "privacy.known_record_share": "rows repeat records of real people",
+    "privacy.exact_match_excess": "rows repeat records that the generator learned from",
+    "privacy.near_match_excess": "rows repeat training records with one cell changed",
+    "privacy.near_match_share": "rows repeat real records with one cell changed",
+    "privacy.dcr_share": "rows lie closer to the training part than to rows never seen",
+    "privacy.inference_risk": "a secret of people in the training part can be guessed",
     "utility.ratio": "a model trained on these rows is much worse on real ones",
 }
-_STYLES = {"pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
-_MARKS = {"pass": "pass", "fail": "FAIL", "warn": "warn", "not_measured": "n/m"}
+_STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
+_ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}
+_MARKS = {"": "", "pass": "pass", "fail": "FAIL", "warn": "warn", "not_measured": "n/m"}
 
 
 def split_report(result: Mapping[str, Any], target: str | None) -> RenderableType:
@@ -62,15 +70,23 @@ def facts_report(facts: Mapping[str, str]) -> RenderableType:
 
 def audit_report(document: Mapping[str, Any]) -> RenderableType:
     """Render an audit's report document: verdict, gates, metrics by family, worst columns and pairs."""
-    parts: list[RenderableType] = [_verdict(document), _inputs(document), Text()]
+    parts: list[RenderableType] = [_verdict(document), _inputs(document)]
     if document["gates"]:
-        parts += [_gates(document["gates"]), Text()]
-    parts += [_metrics(document["metrics"]), Text()]
-    if document["columns"]:
-        parts += [_worst("worst columns", [(row["name"], row) for row in document["columns"]]), Text()]
-    if document["pairs"]:
-        parts.append(_worst("worst pairs", [(f"{row['a']} × {row['b']}", row) for row in document["pairs"]]))
+        parts += [Text(), _gates(document["gates"])]
+    parts += [Text(), _metrics(document["metrics"])]
+    worst = [(row["name"], row) for row in document["columns"] if row["accuracy"] is not None]
+    pairs = [(f"{row['a']} × {row['b']}", row) for row in document["pairs"] if row["accuracy"] is not None]
+    for title, rows in (("worst columns", worst), ("worst pairs", pairs)):
+        if rows:
+            parts += [Text(), _worst(title, rows)]
     return Group(*parts)
+
+
+def gate_report(file: str, reasons: Sequence[str], audited_at: str) -> RenderableType:
+    """Render whether a file may be released, and every reason why not."""
+    if not reasons:
+        return Text(f"PASS  {file}: audited {audited_at}, unchanged since", style=_STYLES["pass"])
+    return Group(Text(f"FAIL  {file}", style=_STYLES["fail"]), *(Text(f"  {reason}") for reason in reasons))
 
 
 def _verdict(document: Mapping[str, Any]) -> RenderableType:
@@ -83,7 +99,7 @@ def _verdict(document: Mapping[str, Any]) -> RenderableType:
         "could not be measured": sum(gate["status"] == "not_measured" for gate in gates),
     }
     told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-    headline = f"{document['verdict'].upper()}  of {len(gates)} gates {told}" if gates else "PASS  no gate was set"
+    headline = f"{document['verdict'].upper()}  of {len(gates)} checks {told}" if gates else "PASS  no gate was set"
     reasons = [Text(f"  {metric}: {_MEANING.get(metric, 'outside its limit')}") for metric in failed]
     return Group(Text(headline, style=_STYLES[document["verdict"]]), *reasons, Rule(style="dim"))
 
@@ -95,30 +111,87 @@ def _inputs(document: Mapping[str, Any]) -> RenderableType:
 
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Render one line a gate; what a rule says of single columns is one line where it holds, and one a failure."""
     table = _table("gate", "rule", "got", "needs", "")
-    for gate in gates:
+    for gate in _told_apart(gates):
         mark = Text(_MARKS[gate["status"]], style=_STYLES[gate["status"]])
-        table.add_row(gate["metric"], gate["rule"], _number(gate["value"]), _number(gate["threshold"]), mark)
-    reasons = [f"{gate['metric']}: {gate['reason']}" for gate in gates if gate["reason"]]
+        figures = ("", "") if not gate["status"] else (_number(gate["value"]), _number(gate["threshold"]))
+        table.add_row(gate["label"], gate["rule"], *figures, mark)
+    reasons = dict.fromkeys(f"{gate['metric']}: {gate['reason']}" for gate in gates if gate["reason"])
     return Group(table, *(Text(reason, style="yellow") for reason in reasons))
 
 
+def _told_apart(gates: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of gates, metric by metric: the table's own, then columns below, those that fail one by one.
+
+    Of the columns that pass only the closest call is shown.
+    """
+    for metric, group in _grouped(gates, lambda gate: gate["metric"]).items():
+        own = [gate for gate in group if not gate["columns"]]
+        yield from ({**gate, "label": metric} for gate in own)
+        if not own:
+            yield {"label": metric, "rule": "", "value": None, "threshold": None, "status": ""}
+        for columns in _grouped([gate for gate in group if gate["columns"]], lambda gate: gate["rule"]).values():
+            yield from _of_columns(columns)
+
+
+def _of_columns(gates: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of one rule about columns or pairs."""
+    loud = [gate for gate in gates if gate["status"] in ("fail", "warn")]
+    quiet = [gate for gate in gates if gate["status"] == "pass"]
+    unknown = [gate for gate in gates if gate["status"] == "not_measured"]
+    yield from ({**gate, "label": f"  {' × '.join(gate['columns'])}"} for gate in loud[:WORST])
+    if len(loud) > WORST:
+        yield {**loud[WORST], "label": f"  {_count(loud[WORST:])} more", "value": None, "threshold": None}
+    if quiet:
+        yield {**min(quiet, key=lambda gate: abs(gate["value"] - gate["threshold"])), "label": f"  {_count(quiet)}"}
+    if unknown:
+        yield {**unknown[0], "label": f"  {_count(unknown)}"}
+
+
+def _count(gates: Sequence[Mapping[str, Any]]) -> str:
+    unit = "column" if len(gates[0]["columns"]) == 1 else "pair"
+    return f"{len(gates)} {unit}{'' if len(gates) == 1 else 's'}"
+
+
+def _grouped(
+    gates: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for gate in gates:
+        groups.setdefault(key(gate), []).append(gate)
+    return groups
+
+
 def _metrics(metrics: Sequence[Mapping[str, Any]]) -> RenderableType:
-    table = _table("metric", "value", "95 % interval", "reference", "floor")
+    """Render the measured metrics family by family, each beside what a perfect generator scores; then what is not."""
+    table = _table("metric", "value", "95 % interval", "perfect", "floor")
+    family = ""
     for metric in metrics:
         if metric["status"] != "measured":
-            table.add_row(metric["name"], "n/m", "", "", "")
             continue
+        if metric["family"] != family:
+            family = metric["family"]
+            table.add_row(Text(family, style="bold"))
         interval = f"{_number(metric['low'])} … {_number(metric['high'])}"
-        table.add_row(
-            metric["name"], _number(metric["value"]), interval, _number(metric["reference"]), _number(metric["floor"])
-        )
-    reasons = {metric["detail"] for metric in metrics if metric["status"] != "measured"}
-    return Group(table, *(Text(f"n/m: {reason}", style="dim") for reason in sorted(reasons)))
+        name = "  " + metric["name"].removeprefix(f"{family}.") + _ARROWS[metric["direction"]]
+        table.add_row(name, _number(metric["value"]), interval, _number(metric["reference"]), _number(metric["floor"]))
+    missing = [metric for metric in metrics if metric["status"] != "measured"]
+    legend = Text("↑ higher is better, ↓ lower is better; the rest should equal what a perfect generator scores", "dim")
+    notes = [Text(f"not measured: {names}: {reason}", style="dim") for reason, names in _by_reason(missing).items()]
+    return Group(table, legend, *notes)
+
+
+def _by_reason(metrics: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return for each reason why something is not measured the names of what it concerns."""
+    found: dict[str, list[str]] = {}
+    for metric in metrics:
+        found.setdefault(metric["detail"], []).append(metric["name"])
+    return {reason: ", ".join(names) for reason, names in found.items()}
 
 
 def _worst(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> RenderableType:
-    table = _table(title, "accuracy", "reference", "behind")
+    table = _table(title, "accuracy", "perfect", "behind")
     for name, row in rows[:WORST]:
         behind = row["reference"] - row["accuracy"]
         table.add_row(name, _number(row["accuracy"]), _number(row["reference"]), f"{behind:+.3f}")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+ALL = "accuracy, validity, diversity, similarity, privacy, utility"
+QUICK = ("--json", "--set", "validate.families=[validity]")
+ONLY_UTILITY = ("--set", "validate.families=[utility]")
 AWAY = ["arr_delay", "arr_time", "air_time", "dep_delay", "dep_time"]
 
 
@@ -24,14 +29,15 @@ def thirds(tmp_path_factory: pytest.TempPathFactory, flights_csv: Path) -> Path:
 
 @pytest.fixture
 def audit(call, thirds: Path, tmp_path: Path):
-    """Return a function that audits a table against the real thirds with the default gates."""
+    """Return a function that audits a table against the real thirds with the default gates of some families."""
 
-    def audited(synthetic: pl.DataFrame, *words: object):
+    def audited(synthetic: pl.DataFrame, *words: object, families: str = "accuracy"):
         synthetic.write_parquet(tmp_path / "synthetic.parquet")
         files = [f"--{side}={thirds / f'{side}.parquet'}" for side in ("train", "holdout")]
         settings = ["--set", "data.target=late", "--set", f"data.exclude_features=[{','.join(AWAY)}]"]
         given = ["--synthetic", tmp_path / "synthetic.parquet", *files, *settings]
-        return call("validate", *given, "--out", tmp_path / "out", "--json", *words)
+        chosen = ["--set", f"validate.families=[{families}]"]
+        return call("validate", *given, "--out", tmp_path / "out", "--json", *chosen, *words)
 
     return audited
 
@@ -45,7 +51,7 @@ def table(thirds: Path, name: str) -> pl.DataFrame:
 
 
 def test_canary_fresh_real_rows_pass(audit, thirds: Path) -> None:
-    ended = audit(table(thirds, "fresh"))
+    ended = audit(table(thirds, "fresh"), families=ALL)
     assert failed(ended) == set()
     assert ended.code == 0
     assert ended.document["result"]["verdict"] == "pass"
@@ -53,37 +59,55 @@ def test_canary_fresh_real_rows_pass(audit, thirds: Path) -> None:
 
 @pytest.mark.parametrize("side", ["train", "holdout"])
 def test_canary_a_copy_fails_on_privacy(audit, thirds: Path, side: str) -> None:
-    ended = audit(table(thirds, side))
+    ended = audit(table(thirds, side), families="privacy")
     assert ended.code == 1
     assert "privacy.known_record_share" in failed(ended)
 
 
 def test_canary_five_percent_copies_fail_on_privacy(audit, thirds: Path) -> None:
-    ended = audit(pl.concat([table(thirds, "fresh")[:3800], table(thirds, "train")[:200]]))
-    assert failed(ended) == {"privacy.known_record_share"}
+    mixed = pl.concat([table(thirds, "fresh")[:3800], table(thirds, "train")[:200]])
+    assert failed(audit(mixed, families=ALL)) == {
+        "privacy.known_record_share",
+        "privacy.exact_match_excess",
+        "privacy.near_match_excess",
+    }
 
 
 def test_canary_shuffled_columns_fail_on_pairs_and_utility(audit, thirds: Path) -> None:
     train, rng = table(thirds, "train"), np.random.default_rng(0)
-    ended = audit(train.select(pl.col(name).gather(rng.permutation(train.height)) for name in train.columns))
+    ended = audit(
+        train.select(pl.col(name).gather(rng.permutation(train.height)) for name in train.columns),
+        families="accuracy, utility",
+    )
     assert ended.code == 1
     assert failed(ended) >= {"accuracy.bivariate", "utility.ratio"}
 
 
-def test_the_copulas_flights_fail_the_accuracy_gate(call, flights_run: Path) -> None:
-    ended = call("validate", "-c", flights_run / "flights.yaml", "--json")
-    assert ended.code == 1
-    assert ended.document["status"] == "failed"
-    assert "accuracy.bivariate" in failed(ended)
-    assert "privacy.known_record_share" not in failed(ended)
-    quiet = call("validate", "-c", flights_run / "flights.yaml", "--fail-on", "never")
-    assert quiet.code == 0
-    assert quiet.out.startswith("FAIL  of 5 gates")
+@pytest.fixture(scope="session")
+def audited_run(flights_run: Path) -> tuple[Path, int, str]:
+    """The finished run after one whole audit: its folder, the audit's exit code and what it printed."""
+    words = [sys.executable, "-m", "synthcli", "validate", "-c", str(flights_run / "flights.yaml"), "-q"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return flights_run, done.returncode, done.stdout
 
 
-def test_the_report_file_holds_the_document(call, flights_run: Path) -> None:
-    call("validate", "-c", flights_run / "flights.yaml", "-q")
-    report = json.loads((flights_run / "artifacts" / "validate" / "report.json").read_text())
+def stored(run: tuple[Path, int, str]) -> Path:
+    return run[0] / "artifacts" / "validate" / "report.json"
+
+
+def test_the_copulas_flights_fail_the_accuracy_gate(call, audited_run) -> None:
+    assert audited_run[1] == 1
+    gates = json.loads(stored(audited_run).read_text())["gates"]
+    accused = {gate["metric"] for gate in gates if gate["failed"]}
+    assert "accuracy.bivariate" in accused
+    assert not [metric for metric in accused if metric.startswith("privacy.")]
+    again = call("validate", "--from", stored(audited_run), "--fail-on", "never")
+    assert again.code == 0
+    assert again.out.startswith("FAIL  of ")
+
+
+def test_the_report_file_holds_the_document(audited_run) -> None:
+    report = json.loads(stored(audited_run).read_text())
     assert report["schema_version"] == 1
     assert report["verdict"] == "fail"
     assert report["seed"] == 7
@@ -95,11 +119,12 @@ def test_the_report_file_holds_the_document(call, flights_run: Path) -> None:
     assert len(report["pairs"]) == 105
 
 
-def test_the_same_audit_gives_the_same_figures(call, flights_run: Path) -> None:
-    first, second = (
-        call("validate", "-c", flights_run / "flights.yaml", "--json").document["result"] for _ in range(2)
-    )
-    assert first == second
+def test_the_same_audit_gives_the_same_figures(call, audited_run) -> None:
+    first = json.loads(stored(audited_run).read_text())
+    config = audited_run[0] / "flights.yaml"
+    second = call("validate", "-c", config, "--out", audited_run[0] / "artifacts", "--json").document["result"]
+    assert second["metrics"] == first["metrics"]
+    assert second["gates"] == first["gates"]
 
 
 def test_a_written_gate_decides(audit, thirds: Path) -> None:
@@ -112,14 +137,15 @@ def test_a_written_gate_decides(audit, thirds: Path) -> None:
 
 
 def test_a_gate_that_can_never_match_is_a_configuration_error(audit, thirds: Path) -> None:
-    ended = audit(table(thirds, "fresh"), "--set", "validate.gates_add=[{metric: privacy.known_records, max: 0}]")
+    wrong = "validate.gates_add=[{metric: privacy.known_records, max: 0}]"
+    ended = audit(table(thirds, "fresh"), "--set", wrong, families="privacy")
     assert ended.code == 2
     assert "privacy.known_record_share" in ended.document["error"]["hint"]
 
 
 def test_only_the_named_families_are_measured(audit, thirds: Path) -> None:
-    ended = audit(table(thirds, "fresh"), "--set", "validate.families=[privacy]")
-    assert {metric["family"] for metric in ended.document["result"]["metrics"]} == {"privacy"}
+    ended = audit(table(thirds, "fresh"), families="validity")
+    assert {metric["family"] for metric in ended.document["result"]["metrics"]} == {"validity"}
 
 
 def test_a_missing_column_and_a_missing_file_exit_3(audit, call, thirds: Path, tmp_path: Path) -> None:
@@ -131,19 +157,18 @@ def test_a_missing_column_and_a_missing_file_exit_3(audit, call, thirds: Path, t
     assert "synthcli split" in ended.err
 
 
-def test_the_terminal_report_opens_with_the_verdict_and_fits_80_columns(call, flights_run: Path) -> None:
-    ended = call("validate", "-c", flights_run / "flights.yaml")
-    lines = ended.out.splitlines()
+def test_the_terminal_report_opens_with_the_verdict_and_fits_80_columns(audited_run) -> None:
+    out = audited_run[2]
+    lines = out.splitlines()
     assert lines[0].startswith("FAIL")
-    assert "accuracy.bivariate: pairs of columns" in lines[1]
+    assert any("accuracy.bivariate: pairs of columns" in line for line in lines[1:4])
     assert max(map(len, lines)) <= 80
-    assert "\x1b" not in ended.out
+    assert "\x1b" not in out
 
 
-def test_no_cell_of_the_real_table_is_in_the_report(flights_run: Path, call) -> None:
-    call("validate", "-c", flights_run / "flights.yaml", "-q")
-    text = (flights_run / "artifacts" / "validate" / "report.json").read_text()
-    train = pl.read_parquet(flights_run / "artifacts" / "split" / "train.parquet")
+def test_no_cell_of_the_real_table_is_in_the_report(audited_run) -> None:
+    text = stored(audited_run).read_text()
+    train = pl.read_parquet(audited_run[0] / "artifacts" / "split" / "train.parquet")
     tails = train["tailnum"].drop_nulls().unique()
     assert not any(tail in text for tail in tails)
 
@@ -156,6 +181,7 @@ def spelled(call, tmp_path: Path, files: dict[str, pl.DataFrame], *words: object
     for name, frame in files.items():
         frame.write_csv(tmp_path / f"{name}.csv")
     given = [f"--{name}={tmp_path / f'{name}.csv'}" for name in files]
+    words = words or ("--set", "validate.families=[validity, accuracy]")
     return call("validate", *given, "--out", tmp_path / "out", "--json", *words)
 
 
@@ -193,7 +219,7 @@ def test_invented_dependence_fails(call, tmp_path: Path) -> None:
 
 def test_a_lost_class_fails_on_utility(call, plain: dict, tmp_path: Path) -> None:
     lost = plain["synthetic"].filter(~pl.col("late"))
-    ended = spelled(call, tmp_path, {**plain, "synthetic": lost}, "--set", "data.target=late")
+    ended = spelled(call, tmp_path, {**plain, "synthetic": lost}, "--set", "data.target=late", *ONLY_UTILITY)
     assert "utility.ratio" in failed(ended)
 
 
@@ -240,7 +266,7 @@ def test_a_folder_of_parts_can_be_audited(call, plain: dict, tmp_path: Path) -> 
     for name in ("train", "holdout"):
         plain[name].write_parquet(tmp_path / f"{name}.parquet")
     given = [f"--{name}={tmp_path / f'{name}.parquet'}" for name in ("train", "holdout")]
-    ended = call("validate", *given, "--synthetic", parts, "--out", tmp_path / "out", "--json")
+    ended = call("validate", *given, "--synthetic", parts, "--out", tmp_path / "out", *QUICK)
     assert ended.code in (0, 1), ended.err
 
 
@@ -263,20 +289,18 @@ def described(out: Path, **changes: object) -> None:
     path.write_text(json.dumps(manifest))
 
 
-QUICK = ("--json", "--set", "validate.families=[privacy]")
-
-
 def test_the_report_names_the_generator_that_drew_the_rows(call, out: Path) -> None:
     assert call("validate", "--out", out, *QUICK).code in (0, 1)
     inputs = json.loads((out / "validate" / "report.json").read_text())["inputs"]
     assert inputs["synthetic"]["generator"] == "0001"
-    assert "generator" not in inputs["train"]
+    assert inputs["train"]["generator"] is None
 
 
 def test_rows_of_another_tool_name_no_generator(call, out: Path, tmp_path: Path) -> None:
     pl.read_parquet(out / "synthetic" / "synthetic.parquet").write_parquet(tmp_path / "t.parquet")
     call("validate", "--out", out, "--synthetic", tmp_path / "t.parquet", *QUICK)
-    assert "generator" not in json.loads((out / "validate" / "report.json").read_text())["inputs"]["synthetic"]
+    inputs = json.loads((out / "validate" / "report.json").read_text())["inputs"]
+    assert inputs["synthetic"]["generator"] is None
 
 
 @pytest.mark.parametrize("split", [None, "0" * 64], ids=["without a split", "under another one"])
@@ -313,3 +337,63 @@ def test_a_generator_whose_table_holds_reserved_rows_is_refused(call, out: Path,
     assert ended.code == 3
     assert ended.document["error"]["kind"] == "holdout_rows"
     assert "reserved" in ended.document["error"]["message"]
+
+
+# a stored report
+
+
+def test_a_stored_report_is_judged_by_its_own_gates_or_by_those_given(call, audited_run) -> None:
+    same = call("validate", "--from", stored(audited_run))
+    assert (same.code, same.out) == (1, audited_run[2])
+    lax = call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: privacy.*, max: 1}]")
+    assert lax.code == 1  # what was not measured cannot pass a written gate
+    one = call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: utility.tstr, min: 0.5}]")
+    assert one.code == 0
+
+
+def test_a_stored_report_reads_no_table(call, audited_run) -> None:
+    ended = call("validate", "--from", stored(audited_run), "--synthetic", "x.csv")
+    assert ended.code == 2
+
+
+def test_a_report_can_be_held_to_an_earlier_one(call, audited_run, tmp_path: Path) -> None:
+    report = json.loads(stored(audited_run).read_text())
+    for metric in report["metrics"]:
+        if metric["name"] == "accuracy.bivariate":
+            metric.update(value=0.9, low=0.89, high=0.91)
+    (tmp_path / "old.json").write_text(json.dumps(report))
+    rule = "[{metric: accuracy.*variate, max_drop_from: %s}]" % (tmp_path / "old.json")
+    ended = call("validate", "--from", stored(audited_run), "--json", "--set", f"validate.gates={rule}")
+    assert failed(ended) == {"accuracy.bivariate"}
+    assert call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: accuracy.bivariate, "
+                "max_drop_from: none.json}]").code == 3  # fmt: skip
+
+
+def test_a_gate_on_columns_names_the_column_that_fails(call, audited_run) -> None:
+    rule = "[{metric: accuracy.univariate, columns: dep_*, min: 0.8}]"
+    ended = call("validate", "--from", stored(audited_run), "--json", "--set", f"validate.gates={rule}")
+    columns = {gate["columns"][0]: gate["status"] for gate in ended.document["result"]["gates"]}
+    assert columns == {"dep_time": "pass", "dep_delay": "fail"}
+    assert call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: accuracy.univariate, "
+                "columns: nosuch, min: 0.1}]").code == 1  # fmt: skip
+
+
+def test_settings_about_columns_that_are_not_there_are_configuration_errors(audit, thirds: Path) -> None:
+    for setting in (
+        "validate.secrets=[nope]",
+        "validate.groups=[nope]",
+        "data.constraints=[{kind: inequality, low_column_name: nope, high_column_name: distance}]",
+    ):
+        assert audit(table(thirds, "fresh"), "--set", setting).code == 2
+
+
+def test_secrets_groups_constraints_and_compat_are_measured_where_they_are_set(audit, thirds: Path) -> None:
+    ended = audit(
+        table(thirds, "fresh"),
+        *("--set", "validate.secrets=[carrier]", "--set", "validate.groups=[origin]", "--set", "validate.compat=true"),
+        *("--set", "data.constraints=[{kind: fixed_increments, column_name: distance, increment_value: 1}]"),
+        families=ALL,
+    )
+    measured = {m["name"]: m["value"] for m in ended.document["result"]["metrics"] if m["status"] == "measured"}
+    assert measured["validity.constraints"] == 1
+    assert {"privacy.inference_risk", "utility.subgroup_gap", "compat.sdmetrics_quality"} <= set(measured)

@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score, roc_auc_score
 
+from synthcli.metrics import utility
 from synthcli.metrics.boosting import auc
-from synthcli.metrics.utility import class_auc, measure_utility, r2
+from synthcli.metrics.utility import class_auc, measure_utility, negative_error, r2
 
 
 def measure(train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, **options) -> dict:
     settings = {"target": "grade", "exclude": [], "seed": 1, **options}
     found = measure_utility(train, holdout, synthetic, settings.pop("schema", MIXED), **settings)
-    return {estimate.name.split(".")[1]: estimate for estimate in found}
+    keys = [".".join([estimate.name.split(".")[1], *estimate.columns]) for estimate in found]
+    assert len(set(keys)) == len(keys)
+    return dict(zip(keys, found, strict=True))
 
 
 def test_auc_by_hand_with_a_tie() -> None:
@@ -177,3 +180,133 @@ def test_both_models_learn_from_equally_many_rows() -> None:
     train, holdout, synthetic = mixed_table(4_000, 1), mixed_table(1_000, 2), mixed_table(150, 3)
     few = [measure(train, holdout, synthetic, seed=seed)["trtr"].value for seed in range(3)]
     assert np.mean(few) < measure(train, holdout, train)["trtr"].value - 0.003
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(utility, "RESAMPLES", 60)
+
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
+
+def test_fresh_rows_are_learned_no_better_than_real_ones() -> None:
+    gap = measure(mixed_table(1_500, 1), mixed_table(800, 2), mixed_table(1_500, 3))["generalization_gap"]
+    assert gap.low < 0 < gap.high
+    assert abs(gap.reference) < 4 * gap.reference_se
+    assert "300 synthetic rows" in gap.detail
+
+
+def test_a_copy_of_the_training_part_has_the_gap_of_the_training_part() -> None:
+    train = mixed_table(500, 1)
+    gap = measure(train, mixed_table(300, 2), train)["generalization_gap"]
+    assert gap.value == gap.reference
+
+
+@pytest.mark.parametrize("target", ["grade", "size"])
+def test_a_generator_that_repeats_itself_is_learned_too_well(target: str) -> None:
+    repeated = pl.concat([mixed_table(60, 3)] * 20)
+    gap = measure(mixed_table(1_200, 1), mixed_table(800, 2), repeated, target=target)["generalization_gap"]
+    assert gap.low > gap.reference + 2 * gap.reference_se
+    assert gap.low > 0.03
+
+
+def test_a_rule_that_real_rows_do_not_follow_is_an_overfit() -> None:
+    ruled = mixed_table(1_000, 3).with_columns(
+        pl.when(pl.col("city") == "Rom").then(pl.lit("high")).otherwise(pl.lit("low")).alias("grade")
+    )
+    gap = measure(mixed_table(1_000, 1), mixed_table(500, 2), ruled)["generalization_gap"]
+    assert gap.low > 0.3
+
+
+def test_few_synthetic_rows_have_no_test_part() -> None:
+    found = measure(mixed_table(500, 1), mixed_table(300, 2), mixed_table(60, 3))
+    assert found["tstr"].status == "measured"
+    assert found["generalization_gap"].status == "not_measured"
+    assert "12 rows" in found["generalization_gap"].detail
+
+
+def shuffle_within(table: pl.DataFrame, group: pl.Expr) -> pl.DataFrame:
+    """Return the table with the grades of one group's rows permuted among themselves."""
+    mixed = pl.col("grade").filter(group).shuffle(seed=1)
+    parts = [table.filter(group).with_columns(mixed.alias("grade")), table.filter(~group)]
+    return pl.concat(parts)
+
+
+def test_a_group_whose_rows_teach_nothing_is_found_and_not_named() -> None:
+    train, holdout = mixed_table(3_000, 1), mixed_table(2_000, 2)
+    worse = shuffle_within(mixed_table(3_000, 3), pl.col("city") == "Oslo")
+    found = measure(train, holdout, worse, groups=["city", "late"])
+    assert found["subgroup_gap.city"].low > 0.02
+    assert found["subgroup_gap"].value == max(found["subgroup_gap.city"].value, found["subgroup_gap.late"].value)
+    assert "6 levels of 2 columns" in found["subgroup_gap"].detail
+    texts = "".join(f"{estimate.detail}{estimate.reference_kind}" for estimate in found.values())
+    assert not any(city in texts for city in ("Rom", "Oslo", "Bern", "Wien", "high"))
+
+
+def test_groups_served_alike_have_no_gap() -> None:
+    found = measure(mixed_table(2_000, 1), mixed_table(1_000, 2), mixed_table(2_000, 3), groups=["city"])
+    assert found["subgroup_gap"].low < 0 < found["subgroup_gap"].high
+    assert found["subgroup_gap"].reference == 0
+
+
+def test_numbers_are_grouped_by_quarters_of_the_training_part() -> None:
+    found = measure(mixed_table(500, 1), mixed_table(2_000, 2), mixed_table(500, 3), target="late", groups=["size"])
+    # Four quarters, and the missing cells (some 100).
+    assert "5 levels" in found["subgroup_gap.size"].detail
+
+
+@pytest.mark.parametrize("few", [40, 50])
+def test_a_level_needs_fifty_holdout_rows(few: int) -> None:
+    holdout = mixed_table(400, 2).with_columns(group=pl.when(pl.int_range(400) < few).then(pl.lit("a")))
+    train, synthetic = (mixed_table(400, seed).with_columns(group=pl.lit("a")) for seed in (1, 3))
+    schema = columns(size="numeric", grade="categorical", city="categorical", late="boolean", group="categorical")
+    found = measure(train, holdout, synthetic, schema=schema, groups=["group"])
+    assert f"{1 + (few == 50)} levels" in found["subgroup_gap.group"].detail
+
+
+def test_the_loss_of_a_number_is_its_squared_error_by_hand() -> None:
+    # Errors 1 and 3: (1 + 9)/2, over a variance of 4; the second row counted three times: (1 + 27)/4.
+    score = negative_error(4.0)(np.array([0.0, 0.0]), np.array([1.0, 3.0]))
+    assert score(np.ones(2)) == -5 / 4
+    assert score(np.array([1.0, 3.0])) == -7 / 4
+
+
+def test_a_group_whose_numbers_are_wrong_is_found() -> None:
+    worse = mixed_table(2_000, 3).with_columns(
+        pl.when(pl.col("city") == "Oslo").then(pl.col("size") + 30).otherwise("size").alias("size")
+    )
+    parts = (mixed_table(2_000, 1), mixed_table(1_000, 2), worse)
+    found = measure(*parts, target="size", groups=["city", "late"])
+    assert found["subgroup_gap.city"].low > 0.5
+    assert found["subgroup_gap.late"].value < found["subgroup_gap.city"].low
+
+
+def test_groups_that_cannot_be_measured_say_why() -> None:
+    parts = [mixed_table(rows, rows) for rows in (300, 200, 300)]
+    assert "validate.groups" in measure(*parts)["subgroup_gap"].detail
+    found = measure(*parts, groups=["grade", "late"])
+    assert found["subgroup_gap.grade"].status == "not_measured"  # within a class there is nothing to tell
+    assert found["subgroup_gap.late"].status == found["subgroup_gap"].status == "measured"
+    found = measure(*parts, target=None, groups=["late"])
+    assert {estimate.status for estimate in found.values()} == {"not_measured"}
+    assert "subgroup_gap.late" in found
+
+
+def test_the_interval_of_the_largest_is_simultaneous_by_hand() -> None:
+    task = utility.Task([np.zeros(9)] * 3, [], None, r2, r2, 0.0, "R²", (None, 1.0), False, pl.DataFrame())  # type: ignore[arg-type]
+    # Level 1: value 2 and deviations ±1; level 2: value 1 and ±.1, so both studentised deviations are 1.
+    draws = np.array([[2.0, 1.0], [3.0, 1.1], [1.0, 0.9], [3.0, 0.9], [1.0, 1.1]])
+    found = utility._largest(task, draws, (), "2 levels")
+    assert (found.value, found.low, found.high) == pytest.approx((2.0, 1.0, 3.0))
+    noisy = draws * [1, 1] + [[0, 0], [0.5, 0], [-0.5, 0], [0.5, 0], [-0.5, 0]]
+    assert utility._largest(task, noisy, (), "2 levels").low == pytest.approx(0.9)  # level 2 is sure, level 1 not
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_targets_that_are_no_numbers_are_left_out_of_the_real_tables(value: float) -> None:
+    far = pl.when(pl.int_range(pl.len()) % 10 == 0).then(value).otherwise(pl.col("size").fill_null(1.0)).alias("size")
+    parts = [mixed_table(400, seed).with_columns(far) for seed in (1, 2, 3)]
+    found = measure(*parts, target="size")
+    assert found["tstr"].n == 360
+    assert found["trtr"].value > 0.2

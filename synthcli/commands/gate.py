@@ -1,0 +1,80 @@
+"""``synthcli gate``: whether a file is the one that was audited, passed, and not too long ago; needs no real data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthcli.commands.running import Outcome, Run, command
+
+if TYPE_CHECKING:
+    from synthcli.reports.document import Report
+
+
+@command
+def gate(
+    run: Run,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Synthetic table (file or folder) to be released.")],
+    report: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Its audit's report.json (default: what validate wrote).")
+    ] = None,
+    max_age: Annotated[str | None, typer.Option(metavar="AGE", help="Oldest audit that counts: 7d, 12h, 30m.")] = None,
+) -> Outcome:
+    """Check that a file passed its audit: the same bytes, verdict pass, recent enough. Exits 1 otherwise."""
+    from synthcli.lineage import content_sha256
+    from synthcli.reports.document import read_report
+    from synthcli.reports.terminal import gate_report
+    from synthcli.tables.files import resolve
+
+    oldest = None if max_age is None else _age(max_age)
+    where = report or Path(run.settings().run.output_dir) / "validate" / "report.json"
+    found = read_report(where)
+    digest = content_sha256([part.path for part in resolve(file)])
+    reasons = _objections(found, digest, datetime.now(UTC), oldest)
+    audited_at = found.created_at.isoformat()
+    result = {"file": str(file), "sha256": digest, "report": str(where), "audited_at": audited_at}
+    return Outcome(
+        lambda: gate_report(str(file), reasons, audited_at),
+        {**result, "released": not reasons, "reasons": reasons},
+        status="failed" if reasons else "ok",
+        exit_code=1 if reasons else 0,
+    )
+
+
+def _objections(report: Report, digest: str | None, now: datetime, oldest: timedelta | None) -> list[str]:
+    """Return every reason why the file must not be released by this report; none is a pass."""
+    audited = report.inputs.get("synthetic")
+    made = report.created_at
+    reasons = []
+    if audited is None or digest is None or audited.sha256 != digest:
+        reasons.append("it is not the table that was audited: its SHA-256 is another one")
+    if report.verdict != "pass":
+        failed = sorted({verdict.metric for verdict in report.gates if verdict.failed})
+        reasons.append(f"its audit failed: {', '.join(failed)}")
+    if made > now:
+        reasons.append(f"its audit lies in the future ({made.isoformat()})")
+    elif oldest is not None and now - made > oldest:
+        reasons.append(f"its audit is {_told(now - made)} old, the oldest that counts is {_told(oldest)}")
+    return reasons
+
+
+def _age(text: str) -> timedelta:
+    """Return the duration that ``text`` (a number and d, h or m) means; raises ``UsageError``."""
+    from synthcli.errors import UsageError
+
+    units = {"d": "days", "h": "hours", "m": "minutes"}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not number.isascii() or not number.isdecimal() or not int(number):
+        raise UsageError(f"--max-age: got {text!r}, expected a whole number and a unit", "e.g. 7d, 12h or 30m")
+    try:
+        return timedelta(**{units[unit]: int(number)})
+    except OverflowError as error:
+        raise UsageError(f"--max-age: {text!r} is longer than can be reckoned with", "leave it out") from error
+
+
+def _told(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
