@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint types check bench format clean
+.PHONY: help install demo test test-all lint types check bench bench-calibration format clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
 
 install: $(READY)  ## make .venv with the tested versions (constraints.txt)
 
@@ -45,6 +45,9 @@ check: lint types test  ## lint, types and quick tests
 
 bench: install  ## measure speed and memory; prints a table
 	$(BIN)/python -m benchmarks
+
+bench-calibration: install  ## measure how often the default gates err; writes docs/calibration.md (under an hour)
+	$(BIN)/python -m benchmarks.calibration
 
 format: install  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
