@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from examples import ROOT, real_table
+from examples import ROOT, columns, real_table
 
 from benchmarks.calibration import FIVE, Bench, Case, load
 from benchmarks.canaries import FLAWS, LEAKS, Parts, fresh
+from synthcli.gate import default_rules, judge
+from synthcli.metrics.privacy import Records
 from synthcli.schema import Schema
 
 #: Below what a table of 4 or 5 columns lets anybody see: most of its rows repeat by nature (docs/calibration.md).
@@ -53,8 +55,8 @@ def side_by_side(table: pl.DataFrame, schema: Schema, people: int = 4) -> tuple[
     """Return rows of four different people each: real cells in 56 columns, dependent in blocks of 14."""
     rows = table.height // people
     parts = [table[i * rows : (i + 1) * rows].rename(lambda name, i=i: f"{name}_{i}") for i in range(people)]
-    columns = [replace(c, name=f"{c.name}_{i}") for i in range(people) for c in schema]
-    return pl.concat(parts, how="horizontal"), replace(schema, columns=tuple(columns))
+    named = [replace(c, name=f"{c.name}_{i}") for i in range(people) for c in schema]
+    return pl.concat(parts, how="horizontal"), replace(schema, columns=tuple(named))
 
 
 def cases(names: dict) -> list:
@@ -82,3 +84,26 @@ def test_a_leak_fails_on_privacy(table: str, canary: str) -> None:
 def test_a_flaw_fails(table: str, canary: str) -> None:
     accused = bench(table).accusers(FLAWS[canary](bench(table).parts, np.random.default_rng(2)))
     assert [gate for gate in accused if not gate.startswith("privacy.")]
+
+
+@pytest.mark.slow
+def test_a_million_rows_hide_no_copy() -> None:
+    """No real row is sampled: a verbatim copy and 1 % of copied rows are seen among a million."""
+    schema = columns(**dict.fromkeys("abc", "numeric"), **dict.fromkeys("defgh", "categorical"))
+
+    def drawn(rows: int, seed: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        codes = {name: pl.Series(rng.integers(0, 9, rows)).cast(pl.String) for name in "defgh"}
+        return pl.DataFrame({name: rng.gamma(2.0, 100.0, rows).round() for name in "abc"} | codes)
+
+    train, holdout, perfect = drawn(1_000_000, 1), drawn(250_000, 2), drawn(1_000_000, 3)
+    records = Records.fit(train, holdout, schema)
+
+    def accused(synthetic: pl.DataFrame) -> set[str]:
+        rules = default_rules(["privacy"], None)
+        verdicts = judge(records.measure(synthetic, schema), [], [rule for rule in rules if "_match_" in rule.metric])
+        return {verdict.metric.removeprefix("privacy.") for verdict in verdicts if verdict.failed}
+
+    assert accused(perfect) == set()
+    assert "exact_match_excess" in accused(train)
+    assert "exact_match_excess" in accused(pl.concat([perfect[:990_000], train[:10_000]]))

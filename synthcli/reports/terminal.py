@@ -16,7 +16,7 @@ from rich.text import Text
 WORST = 5
 #: What a failure of a metric's gate means for the person who has to decide.
 _MEANING = {
-    "accuracy.univariate": "single columns are not distributed as in the real data",
+    "accuracy.univariate": "not distributed as in the real data",
     "accuracy.bivariate": "pairs of columns do not go together as in the real data",
     "diversity.category_coverage": "categories of the real data are missing",
     "diversity.lost_category": "a whole category of the real data never comes up",
@@ -91,7 +91,7 @@ def gate_report(file: str, reasons: Sequence[str], audited_at: str) -> Renderabl
 
 def _verdict(document: Mapping[str, Any]) -> RenderableType:
     gates = document["gates"]
-    failed = list(dict.fromkeys(gate["metric"] for gate in gates if gate["failed"]))
+    failed = _grouped([gate for gate in gates if gate["failed"]], lambda gate: gate["metric"])
     counts = {
         "hold": sum(gate["status"] == "pass" for gate in gates),
         "failed": sum(gate["status"] == "fail" for gate in gates),
@@ -99,9 +99,22 @@ def _verdict(document: Mapping[str, Any]) -> RenderableType:
         "could not be measured": sum(gate["status"] == "not_measured" for gate in gates),
     }
     told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-    headline = f"{document['verdict'].upper()}  of {len(gates)} checks {told}" if gates else "PASS  no gate was set"
-    reasons = [Text(f"  {metric}: {_MEANING.get(metric, 'outside its limit')}") for metric in failed]
+    checks = f"{len(gates)} check{'' if len(gates) == 1 else 's'}"
+    headline = f"{document['verdict'].upper()}  of {checks} {told}" if gates else "PASS  no gate was set"
+    reasons = [
+        Text(f"  {metric}{_culprits(accused)}: {_MEANING.get(metric, 'outside its limit')}")
+        for metric, accused in failed.items()
+    ]
     return Group(Text(headline, style=_STYLES[document["verdict"]]), *reasons, Rule(style="dim"))
+
+
+def _culprits(gates: Sequence[Mapping[str, Any]]) -> str:
+    """Name the columns that fail, unless the table as a whole does."""
+    if not all(gate["columns"] for gate in gates):
+        return ""
+    names = [" × ".join(gate["columns"]) for gate in gates]
+    more = f" and {len(names) - WORST} more" if len(names) > WORST else ""
+    return f" ({', '.join(names[:WORST])}{more})"
 
 
 def _inputs(document: Mapping[str, Any]) -> RenderableType:

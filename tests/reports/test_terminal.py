@@ -1,0 +1,91 @@
+"""The audit's report in a terminal: what fails comes first and is named, columns are summed up, it fits 80 columns."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from synthcli.reports.terminal import audit_report
+
+
+def gate(metric: str, status: str, *columns: str, value: float | None = 0.5, failed: bool | None = None) -> dict:
+    return {
+        "metric": metric,
+        "columns": list(columns),
+        "rule": "min 0.7",
+        "status": status,
+        "value": value,
+        "threshold": None if value is None else 0.7,
+        "failed": status == "fail" if failed is None else failed,
+        "reason": "" if value is not None else "no rows",
+    }
+
+
+def metric(name: str, **changes: object) -> dict:
+    family = name.split(".", maxsplit=1)[0]
+    found = {"value": 0.5, "low": 0.4, "high": 0.6, "reference": 0.9, "floor": None, "direction": "higher"}
+    return {
+        "name": name,
+        "family": family,
+        "status": "measured",
+        "detail": "",
+        **found,
+        **changes,
+    }
+
+
+def shown(gates: list[dict], metrics: list[dict] = (), width: int = 80) -> list[str]:
+    document = {
+        "verdict": "fail" if any(g["failed"] for g in gates) else "pass",
+        "inputs": {"train": {"rows": 1000, "path": "train.csv"}},
+        "gates": gates,
+        "metrics": list(metrics),
+        "columns": [],
+        "pairs": [],
+    }
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False).print(audit_report(document))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_columns_that_fail_are_named_in_the_headline_and_the_others_are_summed_up() -> None:
+    columns = [gate("accuracy.univariate", "pass", f"c{i}", value=0.8 + i / 100) for i in range(3)]
+    lines = shown(
+        [gate("accuracy.univariate", "pass", value=0.9), gate("accuracy.univariate", "fail", "age"), *columns]
+    )
+    assert lines[0] == "FAIL  of 5 checks 4 hold, 1 failed"
+    assert lines[1] == "  accuracy.univariate (age): not distributed as in the real data"
+    table = [line.split() for line in lines if line.startswith(("accuracy.univariate", "  age", "  3 columns"))]
+    assert table == [
+        ["accuracy.univariate", "min", "0.7", "0.900", "0.700", "pass"],
+        ["age", "min", "0.7", "0.500", "0.700", "FAIL"],
+        ["3", "columns", "min", "0.7", "0.800", "0.700", "pass"],  # the closest call
+    ]
+
+
+def test_many_columns_that_fail_are_cut_short() -> None:
+    lines = shown([gate("accuracy.univariate", "fail", f"c{i}") for i in range(8)])
+    assert lines[1].startswith("  accuracy.univariate (c0, c1, c2, c3, c4 and 3 more):")
+    assert any(line.startswith("  3 columns more") for line in lines)
+
+
+def test_the_table_as_a_whole_names_no_columns() -> None:
+    lines = shown([gate("accuracy.univariate", "fail"), gate("accuracy.univariate", "fail", "age")])
+    assert lines[1] == "  accuracy.univariate: not distributed as in the real data"
+
+
+def test_what_is_not_measured_stands_apart_with_its_reason() -> None:
+    unmeasured = metric("privacy.dcr_share", status="not_measured", value=None, low=None, high=None, detail="too few")
+    lines = shown(
+        [gate("privacy.dcr_share", "not_measured", value=None, failed=True)], [metric("utility.tstr"), unmeasured]
+    )
+    assert lines[0] == "FAIL  of 1 check 1 could not be measured"
+    assert "privacy.dcr_share: no rows" in lines
+    assert "not measured: privacy.dcr_share: too few" in lines
+
+
+def test_long_names_fit_80_columns() -> None:
+    name = "a_column_with_a_name_of_more_than_fifty_characters_in_it"
+    lines = shown([gate("accuracy.bivariate", "fail", name, name)], [metric("diversity.rare_category_coverage")])
+    assert max(map(len, lines)) <= 80
