@@ -37,6 +37,13 @@ DEFAULT_RULES = (
     GateRule(metric="privacy.dcr_share", max=0.6, bound="low"),
     GateRule(metric="privacy.inference_risk", max=0.1, bound="low"),
     GateRule(metric="utility.ratio", min=0.6, bound="high"),
+    GateRule(metric="validity.schema", min=1.0, level="warning"),
+    GateRule(metric="validity.ranges", min_of_reference=0.99, level="warning"),
+    GateRule(metric="validity.categories", min_of_reference=0.95, level="warning"),
+    GateRule(metric="validity.keys", min=1.0, level="warning"),
+    GateRule(metric="validity.constraints", min_of_reference=0.95, level="warning"),
+    # Rows far closer to the holdout than to the training part: the sides were mixed up, or the holdout was seen.
+    GateRule(metric="privacy.dcr_share", min=0.4, bound="high", level="warning"),
 )
 #: Default rules whose metric has to be measured; what the others lack says something about the table alone.
 INDISPENSABLE = frozenset({"privacy.known_record_share", "privacy.dcr_share"})
@@ -68,9 +75,12 @@ class Verdict:
         return self.status in ("fail", "warn") or (self.status == "not_measured" and self.required)
 
 
-def default_rules(families: Sequence[str], target: str | None, secrets: Sequence[str] = ()) -> tuple[GateRule, ...]:
+def default_rules(
+    families: Sequence[str], target: str | None, secrets: Sequence[str] = (), constraints: Sequence[object] = ()
+) -> tuple[GateRule, ...]:
     """Return the default rules less those that an absent setting makes unmeasurable."""
-    unset = (set() if target else {"utility.ratio"}) | (set() if secrets else {"privacy.inference_risk"})
+    settings = {"utility.ratio": target, "privacy.inference_risk": secrets, "validity.constraints": constraints}
+    unset = {metric for metric, setting in settings.items() if not setting}
     return tuple(rule for rule in DEFAULT_RULES if rule.metric.split(".")[0] in families and rule.metric not in unset)
 
 

@@ -24,11 +24,14 @@ def gate(
     max_age: Annotated[str | None, typer.Option(metavar="AGE", help="Oldest audit that counts: 7d, 12h, 30m.")] = None,
 ) -> Outcome:
     """Check that a file passed its audit: the same bytes, verdict pass, recent enough. Exits 1 otherwise."""
+    from synthcli.errors import UsageError
     from synthcli.lineage import content_sha256
     from synthcli.reports.document import read_report
     from synthcli.reports.terminal import gate_report
-    from synthcli.tables.files import resolve
+    from synthcli.tables.files import STANDARD_INPUT, resolve
 
+    if str(file) == STANDARD_INPUT:
+        raise UsageError("standard input cannot be told from what was audited", "name the file that is to be released")
     oldest = None if max_age is None else _age(max_age)
     where = report or Path(run.settings().run.output_dir) / "validate" / "report.json"
     found = read_report(where)
@@ -49,11 +52,15 @@ def _objections(report: Report, digest: str | None, now: datetime, oldest: timed
     audited = report.inputs.get("synthetic")
     made = report.created_at
     reasons = []
+    if not any(metric.family == "privacy" and metric.status == "measured" for metric in report.metrics):
+        reasons.append("its audit measured no privacy")
+    if not report.gates:
+        reasons.append("its audit had no gate to pass")
     if audited is None or digest is None or audited.sha256 != digest:
         reasons.append("it is not the table that was audited: its SHA-256 is another one")
     if report.verdict != "pass":
         failed = sorted({verdict.metric for verdict in report.gates if verdict.failed})
-        reasons.append(f"its audit failed: {', '.join(failed)}")
+        reasons.append(f"its audit failed: {', '.join(failed) or 'by its verdict'}")
     if made > now:
         reasons.append(f"its audit lies in the future ({made.isoformat()})")
     elif oldest is not None and now - made > oldest:
@@ -67,14 +74,16 @@ def _age(text: str) -> timedelta:
 
     units = {"d": "days", "h": "hours", "m": "minutes"}
     number, unit = text[:-1], text[-1:]
-    if unit not in units or not number.isascii() or not number.isdecimal() or not int(number):
+    if unit not in units or not number.isascii() or not number.isdecimal() or not number.strip("0"):
         raise UsageError(f"--max-age: got {text!r}, expected a whole number and a unit", "e.g. 7d, 12h or 30m")
     try:
         return timedelta(**{units[unit]: int(number)})
-    except OverflowError as error:
-        raise UsageError(f"--max-age: {text!r} is longer than can be reckoned with", "leave it out") from error
+    except (OverflowError, ValueError) as error:
+        raise UsageError("--max-age: longer than can be reckoned with", "leave it out") from error
 
 
 def _told(age: timedelta) -> str:
     hours = age.total_seconds() / 3600
+    if hours < 2:
+        return f"{hours * 60:.0f} minutes"
     return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"

@@ -24,7 +24,7 @@ from synthcli.progress import Log
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from synthcli.config import Config
+    from synthcli.config import Config, Resolved
 
 
 class ClosedPipeError(Exception):
@@ -56,21 +56,20 @@ class Run:
     dry_run: bool
     log: Log
 
-    @property
-    def configured(self) -> bool:
-        """Whether a configuration was given, as a file or by ``--set``."""
-        return self.config_file is not None or bool(self.sets)
-
     def settings(self, **flags: Any) -> Config:
         """Return the configuration in force; ``flags`` are the command's own options, ``split__by`` for split.by.
 
         An option that was not given is ``None`` and leaves the configuration's value alone.
         """
+        return self.resolved(**flags).config
+
+    def resolved(self, **flags: Any) -> Resolved:
+        """Return the configuration in force together with where each value comes from."""
         from synthcli.config import load
 
         given = {name.replace("__", "."): value for name, value in flags.items()}
         common = {"run.output_dir": str(self.out) if self.out else None}
-        return load(self.config_file, self.sets, os.environ, {**common, **given}).config
+        return load(self.config_file, self.sets, os.environ, {**common, **given})
 
     def follow_up(self, words: str) -> str:
         """Return the command line ``synthcli words`` that continues with the same config and directory."""

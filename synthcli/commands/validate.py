@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from synthcli.audit import Questions, Tables
-    from synthcli.config import Config, GateRule, ValidateSection
+    from synthcli.config import Config, GateRule, Resolved, ValidateSection
     from synthcli.config import FailOn as FailOnLevel
     from synthcli.gate import Earlier, Verdict
     from synthcli.reports.document import Report
@@ -52,12 +52,12 @@ def validate(
     fail_on: Annotated[FailOn | None, typer.Option(help="Gate level that makes the command exit 1.")] = None,
 ) -> Outcome:
     """Audit synthetic rows against training part and holdout, and gate a release."""
-    settings = run.settings(run__seed=run.seed, validate__fail_on=fail_on.value if fail_on else None)
+    resolved = run.resolved(run__seed=run.seed, validate__fail_on=fail_on.value if fail_on else None)
     if stored is None:
-        return _measured(run, settings, synthetic, train, holdout)
+        return _measured(run, resolved.config, synthetic, train, holdout)
     if any((synthetic, train, holdout)):
         raise UsageError("--from reads a stored report and no table", "leave out the tables, or leave out --from")
-    return _again(run, settings, stored, fail_on)
+    return _again(resolved, stored)
 
 
 def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | None, holdout: Path | None) -> Outcome:
@@ -96,21 +96,25 @@ def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | 
     return replace(ended, artifacts={} if run.dry_run else {"report": report})
 
 
-def _again(run: Run, settings: Config, stored: Path, fail_on: FailOn | None) -> Outcome:
+def _again(resolved: Resolved, stored: Path) -> Outcome:
     """Show a stored report, judged by the gates of the configuration given, else by those it was judged by."""
     from synthcli.gate import judge
     from synthcli.reports.document import judged_again, read_report
 
     report = read_report(stored)
-    then = _stored_settings(report, stored)
-    rules = settings.validation if run.configured else then.validation
-    level = settings.validation.fail_on if run.configured or fail_on else then.validation.fail_on
-    families = tuple(dict.fromkeys(metric.family for metric in report.metrics))
-    verdicts = judge(report.estimates(), *_gates(then, rules, families))
+    given, origins = resolved.config.validation, resolved.origins
+    own = resolved.file is not None or any(origins[f"validate.{key}"] != "default" for key in ("gates", "gates_add"))
+    then = _asked_then(report, stored)
+    rules = given if own else then.validation
+    level = given.fail_on if own or origins["validate.fail_on"] != "default" else then.validation.fail_on
+    gates = _gates(then, rules, _families(then))
+    _check_patterns(rules, [column.name for column in report.columns])
+    verdicts = judge(report.estimates(), *gates)
     return _outcome(judged_again(report.model_dump(mode="json"), verdicts, level), verdicts, level)
 
 
-def _stored_settings(report: Report, path: Path) -> Config:
+def _asked_then(report: Report, path: Path) -> Config:
+    """Return the configuration that the audit was made by."""
     from synthcli.config import Config
     from synthcli.errors import BadTableError
 
@@ -118,7 +122,7 @@ def _stored_settings(report: Report, path: Path) -> Config:
         return Config.model_validate(report.config)
     except ValueError as error:
         raise BadTableError(
-            f"{path}: the configuration in it is none of this version", "give the gates with a configuration: -c FILE"
+            f"{path}: the configuration in it is none of this version", "audit again: synthcli validate"
         ) from error
 
 
@@ -164,7 +168,8 @@ def _gates(
 
     written = [*(wanted.gates or ()), *wanted.gates_add]
     _check_rules(written, families)
-    default = default_rules(families, settings.data.target, wanted.secrets) if wanted.gates is None else ()
+    asked = (settings.data.target, settings.validation.secrets, settings.data.constraints)
+    default = default_rules(families, *asked) if wanted.gates is None else ()
     paths = {rule.max_drop_from for rule in written if rule.max_drop_from is not None}
     return written, default, {path: read_report(Path(path)).estimates() for path in paths}
 
@@ -184,11 +189,25 @@ def _check_rules(rules: Sequence[GateRule], families: Sequence[str]) -> None:
             raise ConfigError(f"validate.gates: no metric matches {rule.metric!r}, so the gate could never pass", hint)
 
 
+def _check_patterns(wanted: ValidateSection, names: Sequence[str]) -> None:
+    """Raise ``ConfigError`` for a gate on columns of which the table has none."""
+    from difflib import get_close_matches
+
+    from synthcli.errors import ConfigError
+
+    for rule in (*(wanted.gates or ()), *wanted.gates_add):
+        if rule.columns is not None and not any(fnmatchcase(name, rule.columns) for name in names):
+            near = get_close_matches(rule.columns, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"its columns: {', '.join(names)}"
+            raise ConfigError(f"validate.gates: no column of the table matches {rule.columns!r}", hint)
+
+
 def _check_columns(settings: Config, schema: Schema) -> None:
     """Raise ``ConfigError`` for a column that the audit's settings name and the table lacks, or cannot use so."""
     from synthcli.constraints import check_columns
     from synthcli.errors import ConfigError
 
+    _check_patterns(settings.validation, schema.names)
     for constraint in settings.data.constraints:
         check_columns(constraint, schema)
     for key in ("secrets", "groups"):

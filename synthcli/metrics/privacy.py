@@ -42,7 +42,8 @@ NEAR_SHARE = f"{FAMILY}.near_match_share"
 MIN_SINGLES = 20
 NOT_EXCHANGEABLE = "train and holdout are not exchangeable: a difference between them would look like a leak"
 _COARSE = 20  # a table with fewer than one different record in 20 rows identifies nobody
-_DOUBLED = 10  # where not one record in ten occurs once, rows were taken in several times
+_DOUBLED = 10  # where not one record in ten occurs once, rows may have been taken in several times
+_FEW_TIMES = 3.0  # records that occur less often than this on average would show one single in six, were it by chance
 _FEWEST_ODDS = 1_000  # a test whose p-value cannot get below 1/1,000 would call every table safe
 
 Ints = npt.NDArray[np.int64]
@@ -369,7 +370,7 @@ def known_record_share(pool: Keys, synthetic: Keys) -> Estimate:
     """
     distinct, counts = np.unique(pool, return_counts=True)
     singles = distinct[counts == 1]
-    reason = _doubled(len(pool), len(distinct), len(singles))
+    reason = _doubled(counts)
     if reason:
         return _unmeasured(KNOWN, reason, len(synthetic))
     doubles, triples = int((counts == 2).sum()), int((counts == 3).sum())
@@ -491,18 +492,25 @@ def _taken_in_twice(whole: Keys, sizes: tuple[int, int, int]) -> str | None:
     """Say so where rows stand in the whole pool, or in a part of it, twice: a copy would hide behind its doubles."""
     ends = np.cumsum(sizes)
     for part in [whole, *np.split(whole, ends[:-1])]:
-        ordered = np.sort(part)
-        new = np.concatenate(([True], ordered[1:] != ordered[:-1], [True]))[: len(part) + 1]
-        distinct, singles = int(new[:-1].sum()), int((new[1:] & new[:-1]).sum())
-        few = distinct < MIN_SINGLES and part is not whole  # a small part may well have no record that occurs once
-        reason = None if few else _doubled(len(part), distinct, singles)
+        counts = np.unique(part, return_counts=True)[1]
+        few = len(counts) < MIN_SINGLES and part is not whole  # a small part may well have no record that occurs once
+        reason = None if few else _doubled(counts)
         if reason:
             return reason
     return None
 
 
-def _doubled(rows: int, distinct: int, singles: int) -> str | None:
-    if singles < MIN_SINGLES and distinct > max(rows / _COARSE, _DOUBLED * singles):
+def _doubled(counts: npt.NDArray[np.int64]) -> str | None:
+    """Say so where records that occur ``counts`` times look as if they had been taken in several times.
+
+    Hardly any occurs once, and either nearly all occur a multiple of some number of times, or they occur so seldom on
+    average that chance would have shown more singles. A table with few possible records does neither.
+    """
+    distinct, singles, rows = len(counts), int((counts == 1).sum()), int(counts.sum())
+    if singles >= MIN_SINGLES or distinct <= max(rows / _COARSE, _DOUBLED * singles):
+        return None
+    multiples = any((counts % times == 0).mean() > 1 - 1 / _DOUBLED for times in range(2, 10))
+    if multiples or rows / distinct < _FEW_TIMES:
         return f"only {singles} of {distinct:,} different records occur once: rows stand in the tables twice"
     return None
 

@@ -97,7 +97,9 @@ class Report(_Part):
     versions: dict[str, str] = Field(description="By package, the version in use.")
     metrics: list[Estimate] = Field(description="What was measured of the whole table.")
     gates: list[Gate] = Field(description="What the gates said.")
-    columns: list[ColumnPart] = Field(description="By column, the worst against its reference first.")
+    columns: list[ColumnPart] = Field(
+        description="By column, the worst against its reference first; those that were not measured come last."
+    )
     pairs: list[PairPart] = Field(description="By pair of columns, the worst against its reference first.")
 
     @model_validator(mode="after")
@@ -160,8 +162,8 @@ def read_report(path: Path) -> Report:
     version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, IsADirectoryError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise MissingFileError(f"{path}: no report there", "make one: synthcli validate") from error
     except UnicodeDecodeError as error:
         raise BadTableError(
@@ -194,7 +196,12 @@ def _columns(estimates: Sequence[Estimate], kinds: Mapping[str, str]) -> list[Co
         ColumnPart(name=name, kind=kinds.get(name, "unknown"), **_accuracy(own, COLUMN_ACCURACY), metrics=own)
         for (name,), own in found.items()
     ]
-    return sorted(parts, key=_behind)
+    left_out = [
+        ColumnPart(name=name, kind=kind, accuracy=None, reference=None, metrics=[])
+        for name, kind in kinds.items()
+        if (name,) not in found
+    ]
+    return [*sorted(parts, key=_behind), *left_out]
 
 
 def _pairs(estimates: Sequence[Estimate]) -> list[PairPart]:

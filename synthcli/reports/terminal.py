@@ -25,11 +25,18 @@ _MEANING = {
     "privacy.exact_match_excess": "rows repeat records that the generator learned from",
     "privacy.near_match_excess": "rows repeat training records with one cell changed",
     "privacy.near_match_share": "rows repeat real records with one cell changed",
-    "privacy.dcr_share": "rows lie closer to the training part than to rows never seen",
+    "privacy.dcr_share": "rows lie nearer to one real part than to the other",
     "privacy.inference_risk": "a secret of people in the training part can be guessed",
+    "validity.schema": "cells have another form than the real ones",
+    "validity.ranges": "numbers lie outside the real range",
+    "validity.categories": "categories that the real data do not have",
+    "validity.keys": "ids are missing or repeated",
+    "validity.constraints": "rows break a rule that real rows keep",
     "utility.ratio": "a model trained on these rows is much worse on real ones",
 }
 _STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
+_EXCESS = "max_excess: what exceeds a perfect generator's value; fails if it is no accident"
+_LIMITS = {"min": "≥", "max": "≤", "min_of_reference": "≥"}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}
 _MARKS = {"": "", "pass": "pass", "fail": "FAIL", "warn": "warn", "not_measured": "n/m"}
 
@@ -74,19 +81,32 @@ def audit_report(document: Mapping[str, Any]) -> RenderableType:
     if document["gates"]:
         parts += [Text(), _gates(document["gates"])]
     parts += [Text(), _metrics(document["metrics"])]
-    worst = [(row["name"], row) for row in document["columns"] if row["accuracy"] is not None]
-    pairs = [(f"{row['a']} × {row['b']}", row) for row in document["pairs"] if row["accuracy"] is not None]
+    left_out = [f"{row['name']} ({row['kind']})" for row in document["columns"] if not row["metrics"]]
+    if left_out:
+        parts.append(Text(f"columns that nothing was measured of: {', '.join(left_out)}", style="dim"))
+    worst = [(row["name"], row) for row in document["columns"] if _comparable(row)]
+    pairs = [(f"{row['a']} × {row['b']}", row) for row in document["pairs"] if _comparable(row)]
     for title, rows in (("worst columns", worst), ("worst pairs", pairs)):
         if rows:
             parts += [Text(), _worst(title, rows)]
     return Group(*parts)
 
 
+def _comparable(row: Mapping[str, Any]) -> bool:
+    return row["accuracy"] is not None and row["reference"] is not None
+
+
 def gate_report(file: str, reasons: Sequence[str], audited_at: str) -> RenderableType:
     """Render whether a file may be released, and every reason why not."""
     if not reasons:
-        return Text(f"PASS  {file}: audited {audited_at}, unchanged since", style=_STYLES["pass"])
-    return Group(Text(f"FAIL  {file}", style=_STYLES["fail"]), *(Text(f"  {reason}") for reason in reasons))
+        return Group(
+            Text(f"PASS  {file}", style=_STYLES["pass"], overflow="ignore", no_wrap=True),
+            Text(f"  audited {audited_at}, unchanged since"),
+        )
+    return Group(
+        Text(f"FAIL  {file}", style=_STYLES["fail"], overflow="ignore", no_wrap=True),
+        *(Text(f"  {reason}") for reason in reasons),
+    )
 
 
 def _verdict(document: Mapping[str, Any]) -> RenderableType:
@@ -96,16 +116,23 @@ def _verdict(document: Mapping[str, Any]) -> RenderableType:
         "hold": sum(gate["status"] == "pass" for gate in gates),
         "failed": sum(gate["status"] == "fail" for gate in gates),
         "warn": sum(gate["status"] == "warn" for gate in gates),
-        "could not be measured": sum(gate["status"] == "not_measured" for gate in gates),
+        "could not be measured": sum(gate["status"] == "not_measured" and gate["failed"] for gate in gates),
+        "not applicable": sum(gate["status"] == "not_measured" and not gate["failed"] for gate in gates),
     }
     told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
     checks = f"{len(gates)} check{'' if len(gates) == 1 else 's'}"
     headline = f"{document['verdict'].upper()}  of {checks} {told}" if gates else "PASS  no gate was set"
     reasons = [
-        Text(f"  {metric}{_culprits(accused)}: {_MEANING.get(metric, 'outside its limit')}")
-        for metric, accused in failed.items()
+        Text(f"  {metric}{_culprits(accused)}: {_reason(metric, accused)}") for metric, accused in failed.items()
     ]
     return Group(Text(headline, style=_STYLES[document["verdict"]]), *reasons, Rule(style="dim"))
+
+
+def _reason(metric: str, gates: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the failure means; where nothing could be measured, that."""
+    if all(gate["status"] == "not_measured" for gate in gates):
+        return "could not be measured"
+    return _MEANING.get(metric, "outside its limit")
 
 
 def _culprits(gates: Sequence[Mapping[str, Any]]) -> str:
@@ -128,10 +155,20 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> RenderableType:
     table = _table("gate", "rule", "got", "needs", "")
     for gate in _told_apart(gates):
         mark = Text(_MARKS[gate["status"]], style=_STYLES[gate["status"]])
-        figures = ("", "") if not gate["status"] else (_number(gate["value"]), _number(gate["threshold"]))
-        table.add_row(gate["label"], gate["rule"], *figures, mark)
+        table.add_row(gate["label"], gate["rule"], *_figures(gate), mark)
     reasons = dict.fromkeys(f"{gate['metric']}: {gate['reason']}" for gate in gates if gate["reason"])
-    return Group(table, *(Text(reason, style="yellow") for reason in reasons))
+    legend = [Text(_EXCESS, style="dim")] if any(gate["rule"].startswith("max_excess") for gate in gates) else []
+    return Group(table, *legend, *(Text(reason, style="yellow") for reason in reasons))
+
+
+def _figures(gate: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what was got, an excess with its sign, and what the limit asks for."""
+    if gate["value"] is None:
+        return ("–", "–") if gate["status"] else ("", "")
+    excess = gate["rule"].startswith("max_excess")
+    sign = "+" if excess and gate["value"] >= 0 else ""
+    relation = "<" if excess else _LIMITS.get(gate["rule"].split()[0], "")
+    return sign + _number(gate["value"]), relation + _number(gate["threshold"])
 
 
 def _told_apart(gates: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -157,7 +194,10 @@ def _of_columns(gates: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     if len(loud) > WORST:
         yield {**loud[WORST], "label": f"  {_count(loud[WORST:])} more", "value": None, "threshold": None}
     if quiet:
-        yield {**min(quiet, key=lambda gate: abs(gate["value"] - gate["threshold"])), "label": f"  {_count(quiet)}"}
+        yield {
+            **min(quiet, key=lambda gate: abs(gate["value"] - gate["threshold"])),
+            "label": f"  {_count(quiet)}, closest",
+        }
     if unknown:
         yield {**unknown[0], "label": f"  {_count(unknown)}"}
 

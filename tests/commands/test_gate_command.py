@@ -14,6 +14,7 @@ from synthcli.gate import judge
 from synthcli.metrics.estimate import Estimate
 from synthcli.reports.document import report_document
 
+COPIES = Estimate("privacy.known_record_share", "privacy", 0.0, 0.0, 0.1, 100, "lower", (0.0, 1.0), reference=0.0)
 SCORE = Estimate("accuracy.univariate", "accuracy", 0.9, 0.88, 0.92, 100, "higher", (0.0, 1.0), reference=0.95)
 
 
@@ -21,12 +22,12 @@ SCORE = Estimate("accuracy.univariate", "accuracy", 0.9, 0.88, 0.92, 100, "highe
 def release(tmp_path: Path):
     """Return a function that writes a table and its report, ``hours`` old, with the gate ``min``."""
 
-    def written(hours: float = 0.0, minimum: float = 0.5) -> tuple[Path, Path]:
+    def written(hours: float = 0.0, minimum: float = 0.5, measured: tuple = (SCORE, COPIES)) -> tuple[Path, Path]:
         table, report = tmp_path / "synthetic.csv", tmp_path / "report.json"
         table.write_text("a\n1\n")
         document = report_document(
-            [SCORE],
-            judge([SCORE], [GateRule(metric="accuracy.univariate", min=minimum)]),
+            measured,
+            judge(measured, [GateRule(metric="accuracy.univariate", min=minimum)]),
             kinds={},
             inputs={"synthetic": {"path": "elsewhere.csv", "rows": 1, "sha256": sha256(table)}},
             seed=0,
@@ -63,6 +64,21 @@ def test_a_failed_audit_fails_and_names_the_metric(call, release) -> None:
     assert "accuracy.univariate" in ended.document["result"]["reasons"][0]
 
 
+def test_an_audit_without_privacy_or_without_gates_releases_nothing(call, release) -> None:
+    table, report = release(measured=(SCORE,))
+    ended = call("gate", table, "--report", report)
+    assert (ended.code, "no privacy" in ended.out) == (1, True)
+    table, report = release()
+    document = json.loads(report.read_text())
+    report.write_text(json.dumps({**document, "gates": []}))
+    ended = call("gate", table, "--report", report)
+    assert (ended.code, "no gate" in ended.out) == (1, True)
+
+
+def test_standard_input_cannot_be_checked(call, release) -> None:
+    assert call("gate", "-", "--report", release()[1]).code == 2
+
+
 @pytest.mark.parametrize(
     ("hours", "age", "code"), [(23.0, "1d", 0), (25.0, "1d", 1), (5.0, "6h", 0), (1.0, "59m", 1), (-2.0, "7d", 1)]
 )
@@ -71,7 +87,7 @@ def test_an_audit_that_is_too_old_or_of_the_future_fails(call, release, hours: f
     assert call("gate", table, "--report", report, "--max-age", age).code == code
 
 
-@pytest.mark.parametrize("age", ["7", "d", "7 days", "-1d", "0d", "", "1.5d", "99999999999999d"])
+@pytest.mark.parametrize("age", ["7", "d", "7 days", "-1d", "0d", "", "1.5d", "99999999999999d", "9" * 5000 + "d"])
 def test_an_age_that_is_none_is_a_usage_error(call, release, age: str) -> None:
     table, report = release()
     assert call("gate", table, "--report", report, f"--max-age={age}").code == 2

@@ -363,3 +363,21 @@ def test_odd_tables_give_estimates_and_never_an_error(name: str) -> None:
         estimates = measure_records(table, table[:20], synthetic, schema)
         assert len(estimates) == 4
     assert all(e.status == "not_measured" for e in measure_records(table, table, table, Schema(())))
+
+
+def test_a_table_of_few_possible_records_is_not_taken_for_one_that_was_taken_in_twice() -> None:
+    """Five booleans have at most 32 records: 400 rows of them hardly show one that occurs once, by nature."""
+    schema = columns(**dict.fromkeys("abcde", "boolean"))
+
+    def drawn(rows: int, seed: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        return pl.DataFrame({name: rng.random(rows) < 0.1 * (i + 1) for i, name in enumerate("abcde")})
+
+    found = measure_records(drawn(800, 1), drawn(400, 2), drawn(800, 3), schema)
+    assert found[0].status == "measured"
+    assert found[0].p_value > 0.001
+    sparse = pl.DataFrame({name: np.random.default_rng(4).random(300) for name in "abcde"})
+    numbers = columns(**dict.fromkeys("abcde", "numeric"))
+    for times in (2, 3):
+        doubled = pl.concat([sparse] * times)
+        assert measure_records(doubled, sparse[:150] + 1, sparse, numbers)[0].status == "not_measured"
