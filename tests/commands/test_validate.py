@@ -343,8 +343,11 @@ def test_a_generator_whose_table_holds_reserved_rows_is_refused(call, out: Path,
 
 
 def test_a_stored_report_is_judged_by_its_own_gates_or_by_those_given(call, audited_run) -> None:
-    same = call("validate", "--from", stored(audited_run))
-    assert (same.code, same.out) == (1, audited_run[2])
+    same = call("validate", "--from", stored(audited_run), "--json")
+    assert same.code == 1
+    assert same.document["result"]["gates"] == json.loads(stored(audited_run).read_text())["gates"]
+    unrelated = call("validate", "--from", stored(audited_run), "--json", "--set", "run.seed=3")
+    assert unrelated.document["result"]["gates"] == same.document["result"]["gates"]
     lax = call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: privacy.*, max: 1}]")
     assert lax.code == 1  # what was not measured cannot pass a written gate
     one = call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: utility.tstr, min: 0.5}]")
@@ -374,8 +377,23 @@ def test_a_gate_on_columns_names_the_column_that_fails(call, audited_run) -> Non
     ended = call("validate", "--from", stored(audited_run), "--json", "--set", f"validate.gates={rule}")
     columns = {gate["columns"][0]: gate["status"] for gate in ended.document["result"]["gates"]}
     assert columns == {"dep_time": "pass", "dep_delay": "fail"}
-    assert call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: accuracy.univariate, "
-                "columns: nosuch, min: 0.1}]").code == 1  # fmt: skip
+    typo = call("validate", "--from", stored(audited_run), "--set", "validate.gates=[{metric: accuracy.univariate, "
+                "columns: dep_dely, min: 0.1}]")  # fmt: skip
+    assert (typo.code, "did you mean 'dep_delay'" in typo.err) == (2, True)
+
+
+def test_gates_of_the_environment_judge_a_stored_report(call, audited_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHCLI_VALIDATE__GATES", "[{metric: utility.tstr, min: 0.5}]")
+    ended = call("validate", "--from", stored(audited_run), "--json")
+    assert (ended.code, len(ended.document["result"]["gates"])) == (0, 1)
+
+
+def test_a_report_without_privacy_is_judged_by_all_default_gates(call, audited_run, tmp_path: Path) -> None:
+    report = json.loads(stored(audited_run).read_text())
+    report["metrics"] = [metric for metric in report["metrics"] if metric["family"] != "privacy"]
+    (tmp_path / "cut.json").write_text(json.dumps(report))
+    ended = call("validate", "--from", tmp_path / "cut.json", "--json")
+    assert {"privacy.known_record_share", "privacy.dcr_share"} <= failed(ended)
 
 
 def test_settings_about_columns_that_are_not_there_are_configuration_errors(audit, thirds: Path) -> None:
