@@ -128,7 +128,8 @@ class Bench:
     def accusers(self, synthetic: pl.DataFrame) -> list[str]:
         """Return the gates that fail, by metric (with a star where it is about single columns)."""
         verdicts = judge(self.estimates(synthetic), [], default_rules(FAMILIES, self.parts.target))
-        return sorted({v.metric + (" *" if v.columns else "") for v in verdicts if v.failed})
+        failed = [verdict for verdict in verdicts if verdict.failed and verdict.level == "error"]
+        return sorted({verdict.metric + (" *" if verdict.columns else "") for verdict in failed})
 
 
 def run_division(case: Case, number: int, guilty: bool) -> dict[str, list[str]]:
