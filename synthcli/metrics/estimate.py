@@ -100,7 +100,7 @@ def not_measured(
     )
 
 
-def wilson_interval(successes: int, trials: int) -> Interval:
+def wilson_interval(successes: float, trials: float) -> Interval:
     """Return the score interval of a proportion, good also at 0 and 1 (Wilson 1927, doi:10.2307/2276774)."""
     z = float(stats.norm.ppf(0.5 + LEVEL / 2))
     share, z2n = successes / trials, z * z / trials

@@ -458,7 +458,7 @@ def _share(good: float, trials: float) -> _Share:
 
     Neither need be whole: ``trials`` may be an effective number.
     """
-    low, high = wilson_interval(good, trials)  # type: ignore[arg-type]
+    low, high = wilson_interval(good, trials)
     value = good / trials
     return _Share(value, Interval(min(low, value), max(high, value)), (high - low) / (2 * _Z))
 
