@@ -88,6 +88,18 @@ def row_keys(frame: pl.DataFrame, columns: Iterable[str], texts: TextKeys | None
     return keys
 
 
+def cell_keys(frame: pl.DataFrame, columns: Iterable[str]) -> Keys:
+    """Return a key for each cell, of shape (columns, rows), that also depends on the column's name.
+
+    Their sum is a key of the row from which one cell can be taken out again.
+    """
+    names = list(columns)
+    keys = np.empty((len(names), frame.height), dtype=np.uint64)
+    for place, name in enumerate(names):
+        keys[place] = splitmix64(canonical_bits(frame[name]) ^ np.uint64(text_key(name)))
+    return keys
+
+
 def mixed(keys: Keys, values: Keys | np.uint64) -> Keys:
     """Return splitmix64(keys ^ values), block by block, so that a block stays in the processor's cache."""
     out = np.empty_like(keys)

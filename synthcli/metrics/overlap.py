@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.rowkeys import Keys, canonical_bits, splitmix64, text_key
+from synthcli.rowkeys import Keys, cell_keys
 
 
 class Overlap(NamedTuple):
@@ -31,22 +31,13 @@ def measure_overlap(
     """
     rows = min(one.height, max_rows)
     drawn = one[np.sort(rng.permutation(one.height)[:rows])]
-    mine, theirs = _cell_keys(drawn, columns), _cell_keys(other, columns)
+    mine, theirs = cell_keys(drawn, columns), cell_keys(other, columns)
     whole, other_whole = mine.sum(axis=0), theirs.sum(axis=0)
     equal = np.isin(whole, other_whole)
     near = np.zeros(rows, dtype=np.bool_)
     for cells, other_cells in zip(mine, theirs, strict=True):
         near |= _found(whole - cells, other_whole - other_cells)
     return Overlap(int(equal.sum()), int((near & ~equal).sum()), rows)
-
-
-def _cell_keys(frame: pl.DataFrame, columns: list[str]) -> Keys:
-    """Return a key for each cell, of shape (columns, rows), that also depends on the column's name.
-
-    Their sum is a key of the row from which one cell can be taken out again.
-    """
-    keys = [splitmix64(canonical_bits(frame[name]) ^ np.uint64(text_key(name))) for name in columns]
-    return np.stack(keys) if keys else np.empty((0, frame.height), np.uint64)
 
 
 def _found(wanted: Keys, keys: Keys) -> npt.NDArray[np.bool_]:

@@ -30,8 +30,9 @@ import polars as pl
 from scipy import stats
 from scipy.special import gammaln
 
+from synthcli import rowkeys
 from synthcli.metrics.estimate import Estimate, normal_interval, not_measured, wilson_interval
-from synthcli.rowkeys import Keys, canonical_bits, row_keys, splitmix64, text_key
+from synthcli.rowkeys import Keys, row_keys
 from synthcli.schema import Schema
 
 FAMILY = "privacy"
@@ -423,15 +424,8 @@ def chance_of_hits(hits: int, rows: int, pool: int, doubles: int, triples: int) 
 
 
 def cell_keys(frame: pl.DataFrame, schema: Schema) -> Keys:
-    """Return a key for each cell of the modelled columns, of shape (columns, rows), that also depends on the column.
-
-    Their sum is a key of the row from which one cell can be taken out again.
-    """
-    names = [column.name for column in schema.modelled]
-    keys = np.empty((len(names), frame.height), dtype=np.uint64)
-    for place, name in enumerate(names):
-        keys[place] = splitmix64(canonical_bits(frame[name]) ^ np.uint64(text_key(name)))
-    return keys
+    """Return the keys of the modelled columns' cells, of shape (columns, rows)."""
+    return rowkeys.cell_keys(frame, (column.name for column in schema.modelled))
 
 
 def _multiplicities(keys: Keys) -> tuple[Unique, Ints, Ints]:
