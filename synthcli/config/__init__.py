@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from synthcli.config.generators import KINDS, GaussianCopula, Synthesizer
 from synthcli.config.load import Resolved, load
 from synthcli.config.models import (
-    KINDS,
     ColumnOverride,
     Config,
     Constraint,
@@ -15,15 +15,14 @@ from synthcli.config.models import (
     FixedIncrements,
     Format,
     GateRule,
-    GaussianCopula,
     Inequality,
     OneHot,
+    ProtectionSection,
     Range,
     RunSection,
     SampleSection,
     SplitMethod,
     SplitSection,
-    Synthesizer,
     ValidateSection,
     as_plain,
     schema,
@@ -44,6 +43,7 @@ __all__ = [
     "GaussianCopula",
     "Inequality",
     "OneHot",
+    "ProtectionSection",
     "Range",
     "Resolved",
     "RunSection",

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from synthcli.config.document import KeyPath
-from synthcli.config.models import DEFAULT_KIND, KINDS, Config
+from synthcli.config.generators import DEFAULT_KIND, KINDS
+from synthcli.config.models import Config
 from synthcli.config.suggest import nearest
 
 

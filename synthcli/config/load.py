@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from synthcli.config.document import Document, KeyPath, key_text, read
 from synthcli.config.explain import problems
+from synthcli.config.generators import DEFAULT_KIND, KINDS
 from synthcli.config.layers import (
     PREFIX,
     Layered,
@@ -29,7 +30,7 @@ from synthcli.config.layers import (
     from_variable,
     put,
 )
-from synthcli.config.models import DEFAULT_KIND, KINDS, Config, as_plain
+from synthcli.config.models import Config, as_plain
 from synthcli.errors import ConfigError
 
 #: Keys that hold paths, which a file states relative to itself.

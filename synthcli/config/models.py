@@ -1,94 +1,34 @@
 """What a configuration may say: one frozen model per section, its defaults, and a sentence on every key.
 
 The models judge one value, or one section, at a time. Whether a column exists is for the code that has the
-table, and whose word counts (flag, file, default) is ``load``'s business. ``KINDS`` names the generators that
-can be configured.
+table, and whose word counts (flag, file, default) is ``load``'s business. The generators' models are in ``generators``.
 """
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
+from pydantic import Field, model_validator
+
+from synthcli.config.fields import (
+    Character,
+    Codec,
+    Count,
+    Instant,
+    PathText,
+    Positive,
+    Probability,
+    Section,
+    Seed,
+    Share,
+    by_kind,
+    expected,
+    refusal,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
-
-from synthcli.config.suggest import one_of
-
-#: The largest seed, that of a signed 64-bit integer; the same as ``synthcli.seeds.MAX_SEED``.
-MAX_SEED = 2**63 - 1
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, no unknown keys, no silent conversion of one type into another."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def expected(phrase: str) -> WrapValidator:
-    """Return a validator that words any refusal of the type it annotates as ``expected <phrase>``."""
-
-    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise expectation(phrase) from None
-
-    return WrapValidator(check)
-
-
-def expectation(phrase: str) -> PydanticCustomError:
-    """Return the error ``expected <phrase>``; the value that was got is added where the message is written."""
-    return PydanticCustomError("expected", "expected {expected}", {"expected": phrase})
-
-
-def refusal(reason: str) -> PydanticCustomError:
-    """Return an error about how values stand to each other, for which naming the value got would say nothing."""
-    return PydanticCustomError("refused", "{reason}", {"reason": reason})
-
-
-def _known_codec(name: str) -> str:
-    try:
-        codecs.lookup(name)
-    except LookupError as error:
-        raise ValueError(name) from error
-    return name
-
-
-def _instant(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
-
-
-Instant = Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")]
-Share = Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, e.g. 0.2")]
-Probability = Annotated[float, Field(gt=0, lt=1), expected("a probability between 0 and 1, e.g. 0.001")]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED), expected("a whole number from 0 to 2^63 - 1")]
-Positive = Annotated[int, Field(gt=0), expected("a whole number of at least 1")]
-PathText = Annotated[str, Field(min_length=1), expected("a path")]
-Character = Annotated[
-    str,
-    Field(min_length=1, max_length=1),
-    expected('one character (a tab is written "\\t", in double quotes)'),
-]
-Codec = Annotated[str, AfterValidator(_known_codec), expected("a text encoding, e.g. utf-8 or cp1252")]
+from synthcli.config.generators import DEFAULT_KIND, KINDS, GaussianCopula, Synthesizer
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "id", "text"]
-# gaussian_kde is left out: it keeps every training value inside the model.
-Distribution = Literal["norm", "beta", "truncnorm", "uniform", "gamma"]
 Family = Literal["accuracy", "validity", "diversity", "similarity", "privacy", "utility"]
 Format = Literal["parquet", "csv", "jsonl"]
 FailOn = Literal["error", "warning", "never"]
@@ -111,24 +51,6 @@ class ColumnOverride(Section):
     format: str | None = Field(
         default=None, description="How a datetime column is written, in strftime's terms, e.g. %d.%m.%Y."
     )
-
-
-def by_kind(kinds: Mapping[str, type[Section]], default: str | None = None) -> BeforeValidator:
-    """Return a validator of a section by the model in ``kinds`` that its key ``kind`` names.
-
-    pydantic's own discriminated union would do, but needs two members and words its errors for programmers.
-    """
-
-    def check(value: Any) -> Any:
-        if isinstance(value, tuple(kinds.values())):
-            return value
-        kind = value.get("kind", default) if isinstance(value, dict) else default
-        if isinstance(kind, str) and kind in kinds:
-            return kinds[kind].model_validate(value)
-        error = InitErrorDetails(type=expectation(one_of(kind, kinds)), loc=("kind",), input=kind)
-        raise ValidationError.from_exception_data("kind", [error])
-
-    return BeforeValidator(check)
 
 
 class Inequality(Section):
@@ -239,11 +161,9 @@ class SplitSection(Section):
         "stratified: the columns whose combinations are the strata.",
     )
     salt: str = Field(default="synthcli", description="Text mixed into the hash; another salt gives another split.")
-    since: Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")] | None = (
-        Field(
-            default=None,
-            description="time: the first reserved instant; null: so that `holdout` of the rows are reserved.",
-        )
+    since: Instant | None = Field(
+        default=None,
+        description="time: the first reserved instant; null: so that `holdout` of the rows are reserved.",
     )
     privacy_holdout: Annotated[float, Field(ge=0, lt=1), expected("a share from 0 to below 1, e.g. 0.1")] = Field(
         default=0.1,
@@ -262,30 +182,20 @@ class SplitSection(Section):
         return self
 
 
-class GaussianCopula(Section):
-    """SDV's GaussianCopulaSynthesizer, with the names and defaults that SDV gives its parameters."""
+class ProtectionSection(Section):
+    """What is done to the training part before any generator sees it; 0 switches a protection off."""
 
-    kind: Literal["gaussian_copula"] = Field(default="gaussian_copula", description="The kind of generator.")
-    enforce_min_max_values: bool = Field(
-        default=True, description="Whether synthetic numbers stay within the range of the training data."
+    rare_category_min_count: Count = Field(
+        default=5, description="Categories with fewer training rows than this are replaced; 0: none is."
     )
-    enforce_rounding: bool = Field(
-        default=True, description="Whether synthetic numbers have as many decimals as the training data."
+    rare_category: Literal["sample", "constant"] = Field(
+        default="sample",
+        description="What a rare category becomes; sample: a frequent one, drawn by frequency; constant: _RARE_.",
     )
-    numerical_distributions: dict[str, Distribution] = Field(
-        default_factory=dict, description="By column name, the distribution of a numeric column."
+    clip_extremes: Count = Field(
+        default=5,
+        description="Values beyond the k-th smallest and the k-th greatest of a column are moved to these; 0: none is.",
     )
-    default_distribution: Distribution = Field(
-        default="beta", description="The distribution of numeric columns that are not named above."
-    )
-
-
-#: Any generator's parameters: the union of the models in ``KINDS``.
-Synthesizer = GaussianCopula
-
-#: Every kind of generator and the model of its parameters.
-KINDS: dict[str, type[Section]] = {"gaussian_copula": GaussianCopula}
-DEFAULT_KIND = "gaussian_copula"
 
 
 class SampleSection(Section):
@@ -296,6 +206,14 @@ class SampleSection(Section):
     )
     format: Format = Field(default="parquet", description="The file format of the synthetic table.")
     seed: Seed | None = Field(default=None, description="The seed of the draw; null: a fresh one each time, recorded.")
+    max_tries: Positive = Field(
+        default=100,
+        description="Rows drawn at most for each that has to meet a condition, where a generator can only try.",
+    )
+    reject_training_matches: bool = Field(
+        default=False,
+        description="Whether rows that equal a training record which occurs once are drawn again, and counted.",
+    )
 
 
 class GateRule(Section):
@@ -384,6 +302,9 @@ class Config(Section):
 
     data: DataSection = Field(default_factory=DataSection, description="The real table.")
     split: SplitSection = Field(default_factory=SplitSection, description="The holdout.")
+    protection: ProtectionSection = Field(
+        default_factory=ProtectionSection, description="The protection of rare categories and extreme values."
+    )
     synthesizer: Annotated[Synthesizer, by_kind(KINDS, DEFAULT_KIND)] = Field(
         default_factory=GaussianCopula, description="The generator: its kind and that kind's parameters."
     )

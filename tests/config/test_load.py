@@ -16,10 +16,12 @@ import synthcli
 from synthcli import seeds
 from synthcli.config import Config, GateRule, Resolved, SplitMethod, as_plain, load, schema
 from synthcli.config.document import KeyPath
+from synthcli.config.fields import MAX_SEED, Section
+from synthcli.config.generators import KINDS, GaussianCopula
 from synthcli.config.keys import known_at, spelled
 from synthcli.config.layers import Layered, Place
 from synthcli.config.load import relative_to, without_other_kind
-from synthcli.config.models import KINDS, MAX_SEED, ColumnType, GaussianCopula, Section
+from synthcli.config.models import ColumnType
 from synthcli.errors import ConfigError, MissingFileError
 from synthcli.schema import Kind
 
@@ -138,10 +140,47 @@ WRONG = [
     ("split: 0.2", "1:8: split: got 0.2, expected keys with values"),
     (
         "synthesizer: {kind: gausian_copula, epochs: 3}",
-        '1:21: synthesizer.kind: got "gausian_copula", expected one of gaussian_copula; '
-        "did you mean 'gaussian_copula'?",
+        '1:21: synthesizer.kind: got "gausian_copula", expected one of '
+        "gaussian_copula, ctgan, tvae, copula_gan, bootstrap, independent; did you mean 'gaussian_copula'?",
     ),
-    ("synthesizer: {kind: [a]}", '1:21: synthesizer.kind: got ["a"], expected one of gaussian_copula'),
+    (
+        "synthesizer: {kind: [a]}",
+        '1:21: synthesizer.kind: got ["a"], expected one of gaussian_copula, ctgan, tvae, copula_gan, bootstrap, '
+        "independent",
+    ),
+    ("synthesizer: {kind: ctgan, epochs: 0}", "1:36: synthesizer.epochs: got 0, expected a whole number of at least 1"),
+    (
+        "synthesizer: {kind: ctgan, generator_dim: [256, 0]}",
+        "1:43: synthesizer.generator_dim: got [256, 0], expected a list of layer sizes, e.g. [256, 256]",
+    ),
+    ("synthesizer: {kind: ctgan, pac: 7}", "1:14: synthesizer: batch_size must be a multiple of pac"),
+    ("synthesizer: {kind: ctgan, pac: 5, batch_size: 5}", "1:14: synthesizer: batch_size must be even"),
+    (
+        "synthesizer: {kind: tvae, device: cuda, enable_gpu: false}",
+        "1:14: synthesizer: device is cuda and enable_gpu is false: leave one of them out",
+    ),
+    (
+        "synthesizer: {kind: tvae, device: gpu}",
+        "1:35: synthesizer.device: got \"gpu\", expected one of auto, cpu, cuda; did you mean 'cpu'?",
+    ),
+    ("synthesizer: {kind: tvae, max_minutes: 0}", "1:40: synthesizer.max_minutes: got 0, expected a number above 0"),
+    (
+        "synthesizer: {marginals: empirical, default_distribution: norm}",
+        "1:14: synthesizer: default_distribution goes with marginals: parametric",
+    ),
+    (
+        "synthesizer: {marginals: empirical, numerical_distributions: {a: norm}}",
+        "1:14: synthesizer: numerical_distributions goes with marginals: parametric",
+    ),
+    (
+        "protection: {clip_extremes: -1}",
+        "1:29: protection.clip_extremes: got -1, expected a whole number of at least 0",
+    ),
+    (
+        "protection: {rare_category: drop}",
+        '1:29: protection.rare_category: got "drop", expected one of sample, constant',
+    ),
+    ("sample: {max_tries: 0}", "1:21: sample.max_tries: got 0, expected a whole number of at least 1"),
     ("synthesizer: gaussian_copula", '1:14: synthesizer: got "gaussian_copula", expected keys with values'),
     (
         "synthesizer:\n  enforce_roundin: true",
@@ -239,7 +278,7 @@ WRONG = [
     ("split: {7: x}", "1:9: split.7: unknown key; known here: holdout, method, by, salt, since, privacy_holdout"),
     (
         "true: x",
-        "1:1: true: unknown key; known here: data, split, synthesizer, sample, validate, run",
+        "1:1: true: unknown key; known here: data, split, protection, synthesizer, sample, validate, run",
     ),
 ]
 

@@ -1,0 +1,171 @@
+"""The generators that can be configured: one model of parameters per kind, and their list, ``KINDS``.
+
+SDV's parameters have SDV's names and defaults; what is the project's own says so. What can be judged without a table is
+judged here, before any data is read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from synthcli.config.fields import Positive, Section, expected, refusal
+
+# gaussian_kde is left out: it keeps every training value inside the model.
+Distribution = Literal["norm", "beta", "truncnorm", "uniform", "gamma"]
+Above0 = Annotated[float, Field(gt=0), expected("a number above 0")]
+AtLeast0 = Annotated[float, Field(ge=0), expected("a number of at least 0")]
+Layers = Annotated[list[Positive], Field(min_length=1), expected("a list of layer sizes, e.g. [256, 256]")]
+
+
+class Sdv(Section):
+    """What all of SDV's generators share."""
+
+    enforce_min_max_values: bool = Field(
+        default=True, description="Whether synthetic numbers stay within the range of the training data."
+    )
+    enforce_rounding: bool = Field(
+        default=True, description="Whether synthetic numbers have as many decimals as the training data."
+    )
+
+
+class Marginals(Section):
+    """The distributions of numeric columns, where SDV fits any."""
+
+    numerical_distributions: dict[str, Distribution] = Field(
+        default_factory=dict, description="By column name, the distribution of a numeric column."
+    )
+    default_distribution: Distribution = Field(
+        default="beta", description="The distribution of numeric columns that are not named above."
+    )
+
+
+class Neural(Sdv):
+    """What SDV's neural generators share, and the project's own limits on their training."""
+
+    embedding_dim: Positive = Field(default=128, description="The size of the random vector that a row is made from.")
+    batch_size: Positive = Field(default=500, description="Rows in one step of the training.")
+    epochs: Positive = Field(default=300, description="Passes over the training data.")
+    verbose: bool = Field(default=False, description="Whether to log the loss of every epoch.")
+    enable_gpu: bool = Field(default=True, description="Whether a GPU may be used; `device` says which.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where to train and sample; auto: on a GPU if there is one. Not SDV's parameter."
+    )
+    max_minutes: Above0 | None = Field(
+        default=None,
+        description="Minutes after which the training ends with the epoch under way; null: no limit. A stopped "
+        "training is not reproducible, its number of epochs is recorded. Not SDV's parameter.",
+    )
+    max_levels: Positive = Field(
+        default=3000,
+        description="The most categories that all columns may have together; time and memory grow with them. Not "
+        "SDV's parameter.",
+    )
+
+    @model_validator(mode="after")
+    def _device_is_allowed(self) -> Self:
+        if self.device == "cuda" and not self.enable_gpu:
+            raise refusal("device is cuda and enable_gpu is false: leave one of them out")
+        return self
+
+
+class Adversarial(Neural):
+    """What SDV's two adversarial generators share."""
+
+    locales: list[str] = Field(
+        default_factory=lambda: ["en_US"],
+        description="SDV's locales of invented personal values; ids are made outside of SDV, so that it invents none.",
+    )
+    generator_dim: Layers = Field(default_factory=lambda: [256, 256], description="The generator's hidden layers.")
+    discriminator_dim: Layers = Field(
+        default_factory=lambda: [256, 256], description="The discriminator's hidden layers."
+    )
+    generator_lr: Above0 = Field(default=0.0002, description="The generator's learning rate.")
+    generator_decay: AtLeast0 = Field(default=1e-6, description="The generator's weight decay.")
+    discriminator_lr: Above0 = Field(default=0.0002, description="The discriminator's learning rate.")
+    discriminator_decay: AtLeast0 = Field(default=1e-6, description="The discriminator's weight decay.")
+    discriminator_steps: Positive = Field(default=1, description="The discriminator's steps for one of the generator.")
+    log_frequency: bool = Field(
+        default=True, description="Whether the logarithm of a category's frequency rules how often it is trained on."
+    )
+    pac: Positive = Field(default=10, description="Rows that the discriminator judges together.")
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Self:
+        if self.batch_size % 2:
+            raise refusal("batch_size must be even")
+        if self.batch_size % self.pac:
+            raise refusal("batch_size must be a multiple of pac")
+        return self
+
+
+class GaussianCopula(Sdv, Marginals):
+    """SDV's GaussianCopulaSynthesizer, with the names and defaults that SDV gives its parameters."""
+
+    kind: Literal["gaussian_copula"] = Field(default="gaussian_copula", description="The kind of generator.")
+    locales: list[str] = Field(
+        default_factory=lambda: ["en_US"],
+        description="SDV's locales of invented personal values; ids are made outside of SDV, so that it invents none.",
+    )
+    marginals: Literal["parametric", "empirical"] = Field(
+        default="parametric",
+        description="How a single column is modelled; parametric: by SDV's distributions; empirical: by the column's "
+        "own quantiles, which is faster and closer. Not SDV's parameter.",
+    )
+
+    @model_validator(mode="after")
+    def _distributions_are_used(self) -> Self:
+        if self.marginals == "empirical" and self.numerical_distributions:
+            raise refusal("numerical_distributions goes with marginals: parametric")
+        if self.marginals == "empirical" and self.default_distribution != "beta":
+            raise refusal("default_distribution goes with marginals: parametric")
+        return self
+
+
+class CTGAN(Adversarial):
+    """SDV's CTGANSynthesizer, with the names and defaults that SDV gives its parameters."""
+
+    kind: Literal["ctgan"] = Field(description="The kind of generator.")
+
+
+class CopulaGAN(Adversarial, Marginals):
+    """SDV's CopulaGANSynthesizer, with the names and defaults that SDV gives its parameters."""
+
+    kind: Literal["copula_gan"] = Field(description="The kind of generator.")
+
+
+class TVAE(Neural):
+    """SDV's TVAESynthesizer, with the names and defaults that SDV gives its parameters."""
+
+    kind: Literal["tvae"] = Field(description="The kind of generator.")
+    compress_dims: Layers = Field(default_factory=lambda: [128, 128], description="The encoder's hidden layers.")
+    decompress_dims: Layers = Field(default_factory=lambda: [128, 128], description="The decoder's hidden layers.")
+    l2scale: AtLeast0 = Field(default=1e-5, description="The weight decay.")
+    loss_factor: Above0 = Field(default=2.0, description="The weight of the reconstruction error.")
+
+
+class Bootstrap(Section):
+    """Training rows drawn with replacement: a baseline that is as useful as real data, and as private."""
+
+    kind: Literal["bootstrap"] = Field(description="The kind of generator.")
+
+
+class Independent(Section):
+    """Every column drawn by itself from the training cells: a baseline that keeps no dependence."""
+
+    kind: Literal["independent"] = Field(description="The kind of generator.")
+
+
+#: Every kind of generator and the model of its parameters.
+KINDS: dict[str, type[Section]] = {
+    "gaussian_copula": GaussianCopula,
+    "ctgan": CTGAN,
+    "tvae": TVAE,
+    "copula_gan": CopulaGAN,
+    "bootstrap": Bootstrap,
+    "independent": Independent,
+}
+#: Any generator's parameters: the union of the models in ``KINDS``.
+Synthesizer = GaussianCopula | CTGAN | TVAE | CopulaGAN | Bootstrap | Independent
+DEFAULT_KIND = "gaussian_copula"
