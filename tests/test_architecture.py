@@ -18,7 +18,7 @@ FLOORS = (
     {"commands"},
     {"reports", "registry", "holdout"},
     {"audit", "gate", "profiling"},
-    {"metrics", "synthesizers"},
+    {"metrics", "synthesizers", "protection"},
     {"constraints", "counts", "encoding", "splitting", "lineage", "sketches"},
     {"rowkeys", "tables"},
     {"inference"},

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 #: The name in a configuration -> where the class is that conforms to ``protocol.Synthesizer``.
 KINDS: dict[str, str] = {
     "gaussian_copula": "synthcli.synthesizers.sdv:GaussianCopula",
+    "ctgan": "synthcli.synthesizers.sdv:CTGAN",
+    "tvae": "synthcli.synthesizers.sdv:TVAE",
+    "copula_gan": "synthcli.synthesizers.sdv:CopulaGAN",
+    "bootstrap": "synthcli.synthesizers.baselines:Bootstrap",
+    "independent": "synthcli.synthesizers.baselines:Independent",
 }
 
 

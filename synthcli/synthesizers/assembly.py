@@ -1,13 +1,14 @@
-"""The whole table around a generator: ids, text, order and types put back around the columns that it learns.
+"""The whole table around a generator: ids, text, order and constraints put back around the columns that it learns.
 
 A :class:`TableGenerator` is what ``fit`` publishes and ``sample`` draws from. The synthesizer inside sees modelled
-columns only; ids are made anew from their pattern and free text comes out empty, since neither can be learned safely.
+columns only, in coordinates in which every row keeps the constraints (``coordinates``); ids are made anew from their
+pattern and free text comes out empty, since neither can be learned safely.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,13 +16,16 @@ from typing import Any, Self
 import polars as pl
 
 from synthcli.artifacts import write_json
+from synthcli.config import Constraint
 from synthcli.errors import BadTableError
 from synthcli.forms import dtype_name, polars_dtype
 from synthcli.schema import Kind, Schema, check_columns
 from synthcli.seeds import stage_seed
-from synthcli.synthesizers import identifiers, synthesizer_class
+from synthcli.synthesizers import conditioning, identifiers, synthesizer_class
+from synthcli.synthesizers.boundary import put_in
+from synthcli.synthesizers.coordinates import Coordinates, learn
 from synthcli.synthesizers.identifiers import Pattern
-from synthcli.synthesizers.protocol import Progress, Synthesizer
+from synthcli.synthesizers.protocol import Completed, Progress, Synthesizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class TableGenerator:
         The synthesizer's name in ``synthesizers.KINDS``.
     synthesizer
         What learned the modelled columns.
+    coordinates
+        The way from the synthesizer's columns to the table's modelled ones.
     patterns
         Column name -> the form of its ids, their share of missing cells included.
     """
@@ -43,6 +49,7 @@ class TableGenerator:
     schema: Schema
     kind: str
     synthesizer: Synthesizer
+    coordinates: Coordinates
     patterns: Mapping[str, Pattern]
 
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
@@ -62,7 +69,37 @@ class TableGenerator:
 
         Chunks depend on none before them, so they can be drawn by many processes in any order.
         """
-        modelled = self.synthesizer.sample(rows, stage_seed(seed, "chunk", number))
+        return self._whole(self._modelled.sample(rows, stage_seed(seed, "chunk", number)), rows, seed, start)
+
+    def complete(self, given: pl.DataFrame, seed: int, number: int = 0, start: int = 0, tries: int = 100) -> Completed:
+        """Draw the empty cells of ``given`` (any of the schema's columns, with its dtypes; null is empty), row by row.
+
+        Given cells come back bit for bit, ids and text too. Where the synthesizer has no conditional law, or a given
+        column is tied to others by a constraint, at most ``tries`` rows are drawn for each given one. A row that would
+        break a constraint is not made. ``number`` and ``start`` are those of :meth:`chunk`.
+        """
+        given = given.fill_nan(None)
+        names = [column.name for column in self.schema.modelled]
+        # A frame without columns has no rows either, so that one column at least stands for them.
+        known = given.select(name for name in names if name in given.columns)
+        if not known.width:
+            known = pl.select(self._empty(names[0], given.height))
+        drawn = self._completed(known, stage_seed(seed, "chunk", number), tries)
+        whole = put_in(given, self._whole(drawn.table, given.height, seed, start), drawn.made)
+        return put_in(given, whole.table, drawn.made & self.coordinates.keeps(whole.table))
+
+    def _completed(self, known: pl.DataFrame, seed: int, tries: int) -> Completed:
+        discrete = [column.name for column in self.schema if column.kind is Kind.CATEGORICAL]
+        if not set(known.columns) <= set(self.coordinates.untouched):
+            return conditioning.complete(self._modelled, known, seed, tries, discrete=discrete)
+        drawn = conditioning.complete(self.synthesizer, known, seed, tries, discrete=discrete)
+        return Completed(self.coordinates.restore(drawn.table, seed), drawn.made)
+
+    @property
+    def _modelled(self) -> _Modelled:
+        return _Modelled(self.synthesizer, self.coordinates)
+
+    def _whole(self, modelled: pl.DataFrame, rows: int, seed: int, start: int) -> pl.DataFrame:
         return pl.DataFrame({name: self._column(name, modelled, rows, seed, start) for name in self.schema.names})
 
     def _column(self, name: str, modelled: pl.DataFrame, rows: int, seed: int, start: int) -> pl.Series:
@@ -70,20 +107,25 @@ class TableGenerator:
             return identifiers.make(self.patterns[name], rows, stage_seed(seed, "id", name), start)
         if name in modelled.columns:
             return modelled[name]
-        return pl.repeat(None, rows, dtype=polars_dtype(self.schema[name].dtype), eager=True)
+        return self._empty(name, rows)
+
+    def _empty(self, name: str, rows: int) -> pl.Series:
+        return pl.repeat(None, rows, dtype=polars_dtype(self.schema[name].dtype), eager=True).alias(name)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for a person on the columns that were not learned."""
-        made = [f"column {name!r} is an id: made anew in the same form" for name in self.patterns]
+        """Sentences for a person: the columns that were not learned, and what the synthesizer has to say."""
+        ids = [f"column {name!r} is an id: made anew in the same form" for name in self.patterns]
         text = [column.name for column in self.schema if column.kind is Kind.TEXT]
-        return (*made, *(f"column {name!r} is free text: comes out empty" for name in text))
+        texts = [f"column {name!r} is free text: comes out empty" for name in text]
+        return (*ids, *texts, *self.synthesizer.notes)
 
     def save(self, folder: Path) -> None:
         """Write the generator as files into the existing ``folder``."""
         write_json(folder / "schema.json", self.schema.to_dict())
         patterns = {name: identifiers.to_dict(pattern) for name, pattern in self.patterns.items()}
-        write_json(folder / "generator.json", {"schema_version": 1, "kind": self.kind, "ids": patterns})
+        document = {"kind": self.kind, "ids": patterns, "coordinates": self.coordinates.to_dict()}
+        write_json(folder / "generator.json", {"schema_version": 1, **document})
         (folder / "model").mkdir()
         self.synthesizer.save(folder / "model")
 
@@ -95,8 +137,21 @@ class TableGenerator:
             Schema.from_dict(json.loads((folder / "schema.json").read_text(encoding="utf-8"))),
             document["kind"],
             synthesizer_class(document["kind"]).load(folder / "model"),
+            Coordinates.from_dict(document["coordinates"]),
             {name: identifiers.from_dict(pattern) for name, pattern in document["ids"].items()},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Modelled:
+    """A synthesizer's rows in the table's own columns."""
+
+    synthesizer: Synthesizer
+    coordinates: Coordinates
+
+    def sample(self, rows: int, seed: int) -> pl.DataFrame:
+        """Return ``rows`` rows of the modelled columns, each of which keeps the constraints."""
+        return self.coordinates.restore(self.synthesizer.sample(rows, seed), seed)
 
 
 def fit_table(
@@ -106,11 +161,13 @@ def fit_table(
     parameters: Mapping[str, Any],
     seed: int,
     progress: Progress,
+    constraints: Sequence[Constraint] = (),
 ) -> TableGenerator:
     """Fit ``kind`` on the modelled columns of ``train`` and learn the form of the others.
 
-    Columns of ``train`` that ``schema`` does not name are ignored. Raises ``BadTableError`` where a column of the
-    schema is absent or stored otherwise, and where there is nothing to learn.
+    Columns of ``train`` that ``schema`` does not name are ignored. Every row drawn keeps ``constraints``, as every
+    training row has to. Raises ``BadTableError`` where a column of the schema is absent or stored otherwise, and where
+    there is nothing to learn; ``ConfigError`` where constraints cannot be combined.
     """
     conforming = synthesizer_class(kind)
     check_columns(train, schema, where="the training table")
@@ -121,9 +178,10 @@ def fit_table(
             f"none of the {len(schema)} columns can be learned: all are ids or free text",
             "set the kind of at least one under data.columns",
         )
-    fitted = conforming.fit(train.select(modelled.names), modelled, parameters, stage_seed(seed, "fit", kind), progress)
-    ids = [column.name for column in schema if column.kind is Kind.ID]
-    return TableGenerator(schema, kind, fitted, {name: identifiers.learn(train[name]) for name in ids})
+    coordinates, free, form = learn(train.select(modelled.names), modelled, constraints)
+    fitted = conforming.fit(free, form, parameters, stage_seed(seed, "fit", kind), progress)
+    patterns = {column.name: identifiers.learn(train[column.name]) for column in schema if column.kind is Kind.ID}
+    return TableGenerator(schema, kind, fitted, coordinates, patterns)
 
 
 def _check_types(train: pl.DataFrame, schema: Schema) -> None:

@@ -24,6 +24,7 @@ from synthcli import seeds
 from synthcli.errors import BadTableError
 from synthcli.forms import polars_dtype
 from synthcli.schema import Column, Kind, Schema
+from synthcli.synthesizers.protocol import Completed
 
 #: Ticks of one day in each of polars' time units.
 _DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
@@ -40,6 +41,16 @@ class Number:
     dtype: str
     decimals: int | None
     complete: bool
+
+    @property
+    def unit(self) -> float:
+        """The distance between neighbouring values; 0 where they are not rounded."""
+        whole = polars_dtype(self.dtype).is_integer()
+        return 1.0 if whole else 0.0 if self.decimals is None else 10.0**-self.decimals
+
+    def encode(self, series: pl.Series) -> NDArray[np.float64]:
+        """Return an engine's floats for cells of the column, NaN standing for missing."""
+        return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
     def decode(self, values: NDArray[Any]) -> pl.Series:
         """Return the column for an engine's floats, NaN standing for missing."""
@@ -59,6 +70,16 @@ class Moment:
     step: int
     complete: bool
 
+    @property
+    def unit(self) -> float:
+        """The distance between neighbouring values."""
+        return 1.0
+
+    def encode(self, series: pl.Series) -> NDArray[np.float64]:
+        """Return an engine's floats for cells of the column, NaN standing for missing."""
+        steps = series.to_physical().cast(pl.Float64) / self.step
+        return steps.fill_null(float("nan")).to_numpy()
+
     def decode(self, values: NDArray[Any]) -> pl.Series:
         """Return the column for an engine's floats, NaN standing for missing."""
         steps = pl.Series(values.astype(np.float64)).fill_nan(None).round(0).cast(pl.Int64)
@@ -74,12 +95,20 @@ class Levels:
     dtype: str
     values: tuple[Any, ...]
 
+    def encode(self, series: pl.Series) -> NDArray[np.int64]:
+        """Return the codes of cells that are there; -1 for one that is missing or that the column never showed."""
+        places = pl.int_range(len(self.values), eager=True)
+        return series.replace_strict(self._levels()[:-1], places, default=-1, return_dtype=pl.Int64).to_numpy()
+
     def decode(self, codes: NDArray[Any]) -> pl.Series:
         """Return the column for an engine's codes."""
+        return self._levels().gather(pl.Series(codes.astype(np.int64)).clip(0, len(self.values)))
+
+    def _levels(self) -> pl.Series:
+        """Return the values in their places, missing at the end."""
         dtype = polars_dtype(self.dtype)
         stored = pl.Series(dtype=dtype).to_physical().dtype if dtype.is_temporal() else dtype
-        levels = pl.Series([*self.values, None], dtype=stored).cast(dtype)
-        return levels.gather(pl.Series(codes.astype(np.int64)).clip(0, len(self.values)))
+        return pl.Series([*self.values, None], dtype=stored).cast(dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +161,23 @@ class Boundary:
                 columns[name] = code.decode(numbers[name])
         return pl.DataFrame(columns)
 
+    def encode(self, given: pl.DataFrame) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """Return an engine's numbers for the learned columns that ``given`` has, and which rows have a place.
+
+        A row has none where a known cell is a category, or differs from a constant, that the training table never
+        showed. An empty cell's number means nothing.
+        """
+        placed = np.ones(given.height, dtype=bool)
+        numbers: dict[str, NDArray[Any]] = {}
+        for name in given.columns:
+            code, cells = self.codes[name], given[name]
+            if not isinstance(code, Constant):
+                numbers[name] = code.encode(cells)
+            if isinstance(code, Constant | Levels):
+                levels = Levels(code.dtype, (code.value,)) if isinstance(code, Constant) else code
+                placed &= cells.is_null().to_numpy() | (levels.encode(cells) >= 0)
+        return numbers, placed
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; :meth:`from_dict` is its inverse."""
         return {name: {"form": code.form, **asdict(code)} for name, code in self.codes.items()}
@@ -150,10 +196,17 @@ def learn(train: pl.DataFrame, schema: Schema) -> tuple[Boundary, dict[str, NDAr
     codes: dict[str, Code] = {}
     numbers: dict[str, NDArray[Any]] = {}
     for column in schema:
-        codes[column.name], values = _learn_column(_without_nan(train[column.name], column), column)
+        codes[column.name], values = _learn_column(without_nan(train[column.name], column), column)
         if values is not None:
             numbers[column.name] = values
     return Boundary(codes), numbers
+
+
+def put_in(given: pl.DataFrame, drawn: pl.DataFrame, made: NDArray[np.bool_]) -> Completed:
+    """Return ``drawn`` with the known cells of ``given`` as they are, and nothing in the rows that were not made."""
+    known = {name: drawn[name].zip_with(given[name].is_null(), given[name]).alias(name) for name in given.columns}
+    flags = pl.lit(pl.Series(made))
+    return Completed(drawn.with_columns(**known).select(pl.when(flags).then(pl.all())), made)
 
 
 def _learn_column(series: pl.Series, column: Column) -> tuple[Code, NDArray[Any] | None]:
@@ -203,7 +256,7 @@ def _grid(ticks: NDArray[np.int64], dtype: pl.DataType) -> int:
     return next(part for part in parts if common % part == 0)
 
 
-def _without_nan(series: pl.Series, column: Column) -> pl.Series:
+def without_nan(series: pl.Series, column: Column) -> pl.Series:
     """Return the column with NaN as missing, refusing infinite values."""
     if not series.dtype.is_float():
         return series

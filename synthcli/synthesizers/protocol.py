@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
     from synthcli.schema import Schema
 
@@ -37,6 +39,10 @@ class Synthesizer(Protocol):
         cannot be learned from and ``EngineError`` where the library fails.
         """
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a person on how the fit went, where that is out of the ordinary; no cell values."""
+
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
         """Return ``rows`` (>= 0) synthetic rows with the columns and dtypes of the training table."""
 
@@ -46,3 +52,42 @@ class Synthesizer(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote. The caller has checked the files' hashes, since they may be pickles."""
+
+
+class Source(Protocol):
+    """Whatever rows can be drawn from."""
+
+    def sample(self, rows: int, seed: int) -> pl.DataFrame:
+        """Return ``rows`` rows, ruled by ``seed``."""
+
+
+class Completed(NamedTuple):
+    """Rows that were completed, and which of them could be.
+
+    Attributes
+    ----------
+    table
+        As many rows as were given, with the columns and dtypes of the training table; a row that could not be made is
+        missing in every cell.
+    made
+        One flag for each row.
+    """
+
+    table: pl.DataFrame
+    made: NDArray[np.bool_]
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """A synthesizer that draws cells given others by its own law, without trying.
+
+    What has no such law is completed by trying (``synthesizers.conditioning``).
+    """
+
+    def complete(self, given: pl.DataFrame, seed: int) -> Completed:
+        """Draw the empty cells of ``given`` from their law given the row's other cells, each row by itself.
+
+        ``given`` has any of the training table's columns, in any order and with its dtypes; null is empty, and absent
+        columns are empty throughout. Known cells come back bit for bit. A row cannot be made where it has a value that
+        the model has no place for, such as a category that it never saw.
+        """

@@ -10,6 +10,7 @@ from typing import Any, Self
 import polars as pl
 import pytest
 
+from synthcli.config import Inequality
 from synthcli.errors import BadTableError
 from synthcli.schema import Column, Kind, Schema
 from synthcli.synthesizers import KINDS
@@ -49,6 +50,10 @@ class Cycle:
     ) -> Self:
         assert train.columns == list(schema.names)
         return cls(train)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ("it goes round",)
 
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
         return self.train[[(seed + row) % self.train.height for row in range(rows)]]
@@ -116,6 +121,7 @@ def test_notes_name_the_columns_that_were_not_learned_and_no_cell(generator: Tab
         "column 'order' is an id: made anew in the same form",
         "column 'row' is an id: made anew in the same form",
         "column 'comment' is free text: comes out empty",
+        "it goes round",
     )
 
 
@@ -153,3 +159,63 @@ def test_a_copula_is_fitted_saved_loaded_and_sampled_end_to_end(tmp_path: Path) 
     sampled = TableGenerator.load(tmp_path).sample(500, seed=1)
     assert sampled.equals(fitted.sample(500, seed=1))
     assert set(sampled["shop"]) == {"north", "south"}
+
+
+ORDERED = pl.DataFrame({"low": [1, 2, 3, 4] * 10, "high": [5, 2, 9, 6] * 10, "shop": ["a", "b", "c", "a"] * 10})
+RULES = (Inequality(kind="inequality", low_column_name="low", high_column_name="high"),)
+
+
+@pytest.fixture
+def ruled(monkeypatch: pytest.MonkeyPatch) -> TableGenerator:
+    monkeypatch.setitem(KINDS, "cycle", f"{__name__}:Cycle")
+    schema = Schema(
+        (
+            Column("low", Kind.NUMERIC, "Int64"),
+            Column("high", Kind.NUMERIC, "Int64"),
+            Column("shop", Kind.CATEGORICAL, "String"),
+        )
+    )
+    return fit_table(ORDERED, schema, "cycle", {}, 7, lambda share, note: None, RULES)
+
+
+def test_the_synthesizer_learns_columns_in_which_everything_is_allowed(ruled: TableGenerator) -> None:
+    assert isinstance(ruled.synthesizer, Cycle)
+    assert ruled.synthesizer.train.columns[0::2] == ["low", "shop"]
+    assert ruled.synthesizer.train.to_series(1).to_list()[:4] == [4, 0, 6, 2]
+    assert ruled.sample(4, seed=0).sort("low").rows() == ORDERED[:4].rows()
+
+
+def test_constraints_survive_a_file(ruled: TableGenerator, tmp_path: Path) -> None:
+    ruled.save(tmp_path)
+    loaded = TableGenerator.load(tmp_path)
+    assert loaded.coordinates == ruled.coordinates
+    assert loaded.sample(20, seed=3).equals(ruled.sample(20, seed=3))
+
+
+def test_a_condition_on_a_tied_column_is_met_and_the_rules_are_kept(ruled: TableGenerator) -> None:
+    completed = ruled.complete(pl.DataFrame({"high": [9, 6, None]}), seed=1)
+    assert completed.made.all()
+    assert completed.table["high"].to_list()[:2] == [9, 6]
+    assert completed.table["low"].to_list()[:2] == [3, 4]
+
+
+def test_a_row_whose_given_cells_break_a_rule_is_not_made(ruled: TableGenerator) -> None:
+    completed = ruled.complete(pl.DataFrame({"low": [9, 1], "high": [5, None]}), seed=1)
+    assert completed.made.tolist() == [False, True]
+    assert completed.table.row(0) == (None, None, None)
+
+
+def test_given_ids_and_text_stay_and_empty_ones_are_made(generator: TableGenerator) -> None:
+    given = pl.DataFrame({"order": ["X-1", None], "comment": [None, "as it was"], "shop": [TRAIN["shop"][0]] * 2})
+    completed = generator.complete(given, seed=1)
+    assert completed.made.all()
+    assert completed.table["order"].to_list()[0] == "X-1"
+    assert completed.table["order"].str.contains(r"^A-\d{4}$").to_list() == [False, True]
+    assert completed.table["comment"].to_list() == [None, "as it was"]
+    assert completed.table.columns == list(SCHEMA.names)
+
+
+def test_rows_of_which_only_an_id_is_given_are_made_too(generator: TableGenerator) -> None:
+    completed = generator.complete(pl.DataFrame({"order": ["X-1", "X-2", "X-3"]}), seed=1)
+    assert completed.made.tolist() == [True] * 3
+    assert completed.table["shop"].null_count() == 0
