@@ -139,24 +139,57 @@ def audit(folder: Path) -> None:
     show(benchmark.name, *_spread(benchmark, compare(benchmark, 2)))
 
 
-def copula(folder: Path) -> None:
-    """Fitting and sampling the Gaussian copula against the same SDV calls."""
+def generators(folder: Path) -> None:
+    """Fitting and sampling as commands against the same SDV calls in bare Python, the protection off."""
+    from benchmarks.generators import fit_and_sample
+
+    for kind, name, parameters in (
+        ("gaussian_copula", "GaussianCopulaSynthesizer", {"default_distribution": "norm"}),
+        ("gaussian_copula", "GaussianCopulaSynthesizer", {}),
+        ("tvae", "TVAESynthesizer", {"epochs": 5}),
+        ("ctgan", "CTGANSynthesizer", {"epochs": 2}),
+    ):
+        label = f"{kind} {' '.join(f'{key}={value}' for key, value in parameters.items())}".strip()
+        fitted, sampled = fit_and_sample(folder / label.replace(" ", "_"), FLIGHTS, kind, name, parameters, 200_000, 2)
+        for verb, pair in (("fit 10,700", fitted), ("sample 200,000", sampled)):
+            show(f"{label}: {verb}", _timed(pair.ours), "bare SDV", _timed(pair.theirs))
+
+
+def marginals(folder: Path) -> None:
+    """The copula's fit with empirical marginals against SDV's beta, in one process each."""
     setup = (
-        "import warnings; warnings.simplefilter('ignore')\n"
         "from synthcli.tables import open_table\n"
         "from synthcli.synthesizers.assembly import fit_table\n"
-        "from sdv.metadata import Metadata\nfrom sdv.single_table import GaussianCopulaSynthesizer\n"
+        "import synthcli.synthesizers.sdv\n"
         f"source = open_table({str(FLIGHTS)!r})\ntable, schema = source.read(), source.schema\n"
-        "frame = table.to_pandas()\n"
-        "kinds = {'numeric': 'numerical', 'datetime': 'datetime', 'boolean': 'boolean', 'categorical': 'categorical'}\n"
-        "columns = {c.name: {'sdtype': kinds[c.kind]} for c in schema}\n"
-        "metadata = Metadata.load_from_dict({'tables': {'table': {'columns': columns}}, 'relationships': []})\n"
-        "parameters = {'default_distribution': 'norm'}\n"
     )
-    ours = "fit_table(table, schema, 'gaussian_copula', parameters, 1, lambda *_: None).sample(20000, 1)"
-    bare = "model = GaussianCopulaSynthesizer(metadata, **parameters); model.fit({'table': frame}); model.sample(20000)"
-    benchmark = Benchmark("gaussian_copula (norm): fit 13,500, sample 20,000", setup, ours, "bare SDV", bare)
+    call = "fit_table(table, schema, 'gaussian_copula', {{'marginals': {!r}}}, 1, lambda *_: None)"
+    benchmark = Benchmark(
+        "gaussian_copula, empirical marginals: fit 13,500",
+        setup,
+        call.format("empirical"),
+        "parametric (beta)",
+        call.format("parametric"),
+    )
     show(benchmark.name, *_spread(benchmark, compare(benchmark, 3)))
+
+
+def sample_memory(folder: Path) -> None:
+    """Peak memory of sampling ten million rows against one million."""
+    from benchmarks.generators import peak_megabytes
+
+    out = folder / "memory"
+    settings = ["--out", str(out), "-q", "--set", "synthesizer.marginals=empirical"]
+    for words in (["split", str(FLIGHTS)], ["fit"]):
+        whole_process([sys.executable, "-m", "synthcli", *words, *settings])
+    for rows in (1_000_000, 10_000_000):
+        started = perf_counter()
+        peak = peak_megabytes(["sample", "-n", str(rows), *settings])
+        show(f"sample {rows:,} rows x 16 columns", Measured(perf_counter() - started, peak))
+
+
+def _timed(seconds: float) -> Measured:
+    return Measured(seconds, float("nan"))
 
 
 def _spread(benchmark: Benchmark, found: tuple[Measured, Measured | None]) -> tuple[Measured, str, Measured | None]:
@@ -168,7 +201,9 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "split": split,
     "split_large": split_large,
     "audit": audit,
-    "copula": copula,
+    "generators": generators,
+    "marginals": marginals,
+    "sample_memory": sample_memory,
 }
 
 

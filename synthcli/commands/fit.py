@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from synthcli.config import Config
+    from synthcli.progress import Phase
     from synthcli.registry import Version
     from synthcli.schema import Schema
     from synthcli.sketches import Contamination
@@ -36,7 +37,9 @@ def fit(
     train: Annotated[
         Path | None, typer.Option(help="Table to learn from (default: the split's training part).")
     ] = None,
-    synthesizer: Annotated[str | None, typer.Option(help="Kind of generator: gaussian_copula.")] = None,
+    synthesizer: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, ctgan, tvae.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Fit again although nothing changed.")] = False,
     allow_synthetic: Annotated[
         bool, typer.Option("--allow-synthetic", help="Learn from synthetic rows too, and say so in the lineage.")
@@ -56,8 +59,8 @@ def fit(
         _refuse_reserved(run, out, learned, allow_synthetic)
         provenance, found = _provenance(run, out, learned, allow_synthetic)
     table, schema = learned.table, learned.schema
-    section = as_plain(settings)["synthesizer"]
-    parameters = {name: value for name, value in section.items() if name != "kind"}
+    _check_constraints(settings, table, schema)
+    plain = as_plain(settings)
     content_key = table_key(table, schema.names)
     learned_from = {"path": str(learned.path), "rows": table.height, "content_key": content_key, **provenance}
     identity = {
@@ -65,13 +68,15 @@ def fit(
         "split": provenance["split"],
         "lineage": _in_short(provenance),
         "schema": schema.to_dict(),
-        "synthesizer": section,
+        "protection": plain["protection"],
+        "constraints": plain["data"]["constraints"],
+        "synthesizer": plain["synthesizer"],
         "seed": settings.run.seed,
         "versions": versions(),
     }
     mark = fingerprint(identity)
     if run.dry_run:
-        return _planned(run, section["kind"], table, out)
+        return _planned(run, settings.synthesizer.kind, table, out)
     with lock(out):
         same = None if force else find_same(out, mark)
         if same is not None:
@@ -79,7 +84,7 @@ def fit(
                 set_alias(out, "latest", same.number)
             run.log.info(f"version {same.name} was fitted on the same data with the same settings (--force fits again)")
             return _outcome(run, same, found, "skipped")
-        version = _fit(run, settings, out, table, schema, parameters, learned_from, mark)
+        version = _fit(run, settings, out, table, schema, learned_from, mark)
         champion = aliases(out).get("champion")
     if champion is not None and champion != version.number:
         run.log.warn(f"champion is version {champion:04d}: sample and validate use it unless told --generator latest")
@@ -136,6 +141,24 @@ def _provenance(
     return {"sha256": origin.sha256, "split": split, "lineage": lineage.to_dict()}, found
 
 
+def _check_constraints(settings: Config, table: pl.DataFrame, schema: Schema) -> None:
+    """Raise ``BadTableError`` where rows of the training table break a rule, with the number for each rule."""
+    from synthcli.constraints import check_columns, describe, holds
+    from synthcli.errors import BadTableError
+
+    broken = {}
+    for constraint in settings.data.constraints:
+        check_columns(constraint, schema)
+        rows = int((~holds(constraint, table, table)).sum())
+        if rows:
+            broken[f"{constraint.kind}, {describe(constraint)}: {rows:,} rows break it"] = rows
+    if broken:
+        raise BadTableError(
+            f"data.constraints: not every one of the {table.height:,} training rows keeps them\n" + "\n".join(broken),
+            "correct the rows, or the rule under data.constraints",
+        )
+
+
 def _in_short(learned_from: Mapping[str, Any]) -> dict[str, Any]:
     """Return the lineage in a training table's description, without what it was made from."""
     lineage = learned_from.get("lineage") or {}
@@ -148,18 +171,31 @@ def _fit(
     out: Path,
     table: pl.DataFrame,
     schema: Schema,
-    parameters: dict[str, Any],
     learned_from: dict[str, Any],
     mark: str,
 ) -> Version:
+    from synthcli.config import as_plain
+    from synthcli.errors import BadTableError
+    from synthcli.protection import protect
     from synthcli.registry import publish
     from synthcli.synthesizers.assembly import fit_table
     from synthcli.versions import versions
 
-    kind, seed = settings.synthesizer.kind, settings.run.seed
+    kind, seed, constraints = settings.synthesizer.kind, settings.run.seed, settings.data.constraints
+    parameters = {name: value for name, value in as_plain(settings)["synthesizer"].items() if name != "kind"}
     started = monotonic()
+    with run.log.phase("protect"):
+        protected = protect(table, schema, settings.protection, constraints, seed)
+    for note in protected.notes:
+        (run.log.warn if protected.loses else run.log.note)(note)
+    if table.height and protected.table.is_empty():
+        raise BadTableError(
+            "the protection leaves no training row to learn from",
+            "lower protection.rare_category_min_count and clip_extremes, or leave out constraints",
+        )
     with run.log.phase("fit") as phase:
-        generator = fit_table(table, schema, kind, parameters, seed, phase.update)
+        told = _logged(run, phase) if parameters.get("verbose") else phase.update
+        generator = fit_table(protected.table, schema, kind, parameters, seed, told, constraints)
     seconds = round(monotonic() - started, 3)
     for note in generator.notes:
         run.log.warn(note)
@@ -171,12 +207,22 @@ def _fit(
             parameters=parameters,
             seed=seed,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            train=learned_from,
+            train={**learned_from, "protection": protected.to_dict()},
             versions=versions(),
             fingerprint=mark,
             fit_seconds=seconds,
-            notes=generator.notes,
+            notes=(*protected.notes, *generator.notes),
         )
+
+
+def _logged(run: Run, phase: Phase) -> Callable[[float, str], None]:
+    """Return a listener that also logs each note, an epoch's losses for one."""
+
+    def told(share: float, note: str) -> None:
+        phase.update(share, note)
+        run.log.info(f"fit {share:4.0%} {note}")
+
+    return told
 
 
 def _planned(run: Run, kind: str, table: pl.DataFrame, out: Path) -> Outcome:
@@ -186,6 +232,21 @@ def _planned(run: Run, kind: str, table: pl.DataFrame, out: Path) -> Outcome:
     return Outcome(lambda: facts_report(facts), {"plan": facts}, next_step=run.follow_up("fit"))
 
 
+def _protected(account: Mapping[str, Any] | None) -> str:
+    """Return in a line what the protection did, from its account in the manifest."""
+    if account is None:
+        return "no"
+    columns = account["columns"].values()
+    categories, cells = (sum(column[key] for column in columns) for key in ("rare_categories", "rare_rows"))
+    moved = sum(column["clipped_low"] + column["clipped_high"] for column in columns)
+    emptied = sum(column["emptied"] for column in columns)
+    rare = "category" if categories == 1 else "categories"
+    told = [f"{categories:,} rare {rare} replaced ({cells:,} cells)", f"{moved:,} extreme values moved inside"]
+    told += [f"{emptied:,} cells emptied"] if emptied else []
+    told += [f"{account['dropped_rows']:,} rows left out"] if account["dropped_rows"] else []
+    return ", ".join(told)
+
+
 def _outcome(run: Run, version: Version, found: Contamination | None, status: str) -> Outcome:
     from synthcli.reports.terminal import facts_report
 
@@ -193,6 +254,7 @@ def _outcome(run: Run, version: Version, found: Contamination | None, status: st
     facts = {
         "generator": f"{manifest.kind}, version {version.name}",
         "learned from": f"{manifest.train['rows']:,} rows of {manifest.train['path']}",
+        "protected": _protected(manifest.train.get("protection")),
         "fit": f"{manifest.fit_seconds:.1f} s, seed {manifest.seed}",
     }
     result = {"version": version.number, "kind": manifest.kind, "rows": manifest.train["rows"], "seed": manifest.seed}
@@ -200,6 +262,7 @@ def _outcome(run: Run, version: Version, found: Contamination | None, status: st
         lambda: facts_report(facts),
         {
             **result,
+            "protection": manifest.train.get("protection"),
             "fit_seconds": manifest.fit_seconds,
             "lineage": _in_short(manifest.train),
             "contamination": None

@@ -42,7 +42,8 @@ def init(
     from synthcli.reports.config_text import config_text
 
     _check_paths(run, data, out_config, force)
-    settings = run.settings(data__path=data, data__target=target, run__seed=run.seed)
+    resolved = run.resolved(data__path=data, data__target=target, run__seed=run.seed)
+    settings = resolved.config
     with run.log.phase("read"):
         table, schema, settings = _read(run, settings)
     with run.log.phase("profile"):
@@ -50,6 +51,8 @@ def init(
             table, schema, target=settings.data.target, settled=settings.data.columns, seed=settings.run.seed
         )
     config = _guessed(as_plain(settings), found)
+    if all(origin == "default" for key, origin in resolved.origins.items() if key.startswith("synthesizer.")):
+        config["synthesizer"]["marginals"] = "empirical"
     config["data"]["path"] = stated_path(data, out_config.parent)
     default = as_plain(Config())
     if run.out or config["run"]["output_dir"] != default["run"]["output_dir"]:

@@ -187,6 +187,24 @@ def _training_file(
     return lambda: (row_keys(batch, columns) for batch in source.batches(_BATCH))
 
 
+def training_keys(run: Run, settings: Config, version: Version, schema: Schema) -> Iterator[Keys]:
+    """Yield the keys, over the modelled columns, of the rows of the table that the version learned from.
+
+    They are those of the table as it was read, before any protection. Raises ``BadTableError`` where it is not at hand
+    any more, or has changed.
+    """
+    path = _unchanged(version)
+    if path is None:
+        raise BadTableError(
+            f"{version.manifest.train['path']}: the table that generator {version.name} learned from has changed or is "
+            "not at hand any more, so it cannot be told which rows repeat its records",
+            "fit again, or leave sample.reject_training_matches out",
+        )
+    columns = [column.name for column in schema.modelled]
+    source = open_file(path, settings, run.log, schema)
+    return (row_keys(batch, columns) for batch in source.batches(_BATCH))
+
+
 def _unchanged(version: Version) -> Path | None:
     """Return the path of the table that the version learned from, where it still has the recorded content."""
     train = version.manifest.train

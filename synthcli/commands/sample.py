@@ -1,14 +1,17 @@
 """``synthcli sample``: check a generator's files, load it, write any number of rows in constant memory, remember them.
 
-Beside the table goes its lineage; a sketch of the rows stays in the output directory, so that they are recognised if
-they come back as real data.
+Rows are drawn freely, under conditions (``--where``), or around the cells of a table that is to be completed
+(``--given``). Beside the table goes its lineage; a sketch of the rows stays in the output directory, so that they are
+recognised if they come back as real data.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
@@ -18,13 +21,22 @@ import typer
 from synthcli.commands.running import Outcome, Run, command
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
+    from synthcli.commands.conditions import Account, Chunk, Group
+    from synthcli.commands.matches import Matches
     from synthcli.commands.provenance import Emission
     from synthcli.config import Config
     from synthcli.config import Format as FormatName
     from synthcli.lineage import Lineage
     from synthcli.progress import Phase
+    from synthcli.registry import Version
+    from synthcli.schema import Schema
+    from synthcli.synthesizers.assembly import TableGenerator
+    from synthcli.synthesizers.protocol import Completed
+    from synthcli.tables.files import Part
 
 #: Rows drawn and written at a time. A constant: the rows that a seed gives depend on it.
 CHUNK = 50_000
@@ -36,6 +48,31 @@ class Format(StrEnum):
     PARQUET = "parquet"
     CSV = "csv"
     JSONL = "jsonl"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the rows: chunk by chunk, in ``groups`` of conditions or by a table, the file ``given``.
+
+    The account is kept while the chunks go by.
+    """
+
+    rows: int
+    chunks: Iterator[Chunk]
+    account: Account
+    groups: tuple[Group, ...] = ()
+    given: str | None = None
+
+    def result(self) -> dict[str, Any]:
+        """Return the account for the JSON document; empty where rows are drawn freely."""
+        made = self.account.made
+        if self.given is not None:
+            return {"given": {"rows": self.rows, "made": sum(made)}}
+        parts = [
+            {"where": dict(group.where), "wanted": group.rows, "made": done}
+            for group, done in zip(self.groups, made, strict=True)
+        ]
+        return {"conditions": parts} if any(group.where for group in self.groups) else {}
 
 
 @command
@@ -51,27 +88,45 @@ def sample(
     output: Annotated[
         str | None, typer.Option(metavar="FILE|DIR|-", help="Where to write; - is stdout (CSV by default).")
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[COUNT:]COL=VALUE[,COL=VALUE]", help="What holds for all rows, or for COUNT of them."),
+    ] = None,
+    given: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Table whose empty cells and missing columns are filled.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Write the rows that can be made where others cannot.")
+    ] = False,
 ) -> Outcome:
     """Draw synthetic rows from a fitted generator."""
     from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage
-    from synthcli.errors import UsageError
     from synthcli.registry import resolve, verify
     from synthcli.seeds import fresh_seed
     from synthcli.sketches import write as write_sketch
     from synthcli.synthesizers.assembly import TableGenerator
 
-    if output == "-" and run.json:
-        raise UsageError("--output - and --json both want stdout", "write the rows to a file, or leave --json out")
+    _check_options(run, output, rows, where, given)
     settings = run.settings(sample__rows=rows, sample__seed=run.seed, sample__format=format.value if format else None)
     out = Path(settings.run.output_dir)
     version = resolve(out, generator)
     verify(version)
-    count = settings.sample.rows or int(version.manifest.train["rows"])
+    _check_rejection(settings, version)
     seed = settings.sample.seed if settings.sample.seed is not None else fresh_seed()
     target, chosen = _target(output, format is not None, settings, out)
-    result = {"version": version.number, "kind": version.manifest.kind, "rows": count, "seed": seed, "format": chosen}
+    schema = _schema(version)
+    asked = (
+        _given(run, settings, schema, given, chosen)
+        if given is not None
+        else _conditions(run, settings, schema, rows, where or [], int(version.manifest.train["rows"]))
+    )
+    result = {"version": version.number, "kind": version.manifest.kind, "seed": seed, "format": chosen}
     if run.dry_run:
-        return _outcome(run, result, {} if target is None else {"synthetic": target}, target is None)
+        for _ in asked.chunks if given is not None else ():  # looks at every given cell
+            pass
+        planned = {**result, "rows": asked.rows}
+        return _outcome(run, planned, {} if target is None else {"synthetic": target}, target is None)
+    matches = _matches(run, settings, version, schema, chosen)
     with run.log.phase("load"):
         model = TableGenerator.load(version.folder)
     emission, lineage = Emission(model.schema, chosen), sample_lineage(version, seed)
@@ -81,10 +136,241 @@ def sample(
             kept = emission_sketch(run, settings, out, version, emission, digest, lineage.depth)
             return write_sketch(out / "sketches", kept)
 
+    tries = settings.sample.max_tries
     with run.log.phase("sample") as phase:
-        batches = emission.noted(_told(model.batches(count, seed, CHUNK), count, phase))
-        wrote, digest = _write(batches, emission, lineage, target, keep)
+        drawn = _drawn(model, asked, matches, seed, tries, partial)
+        wrote, digest = _write(emission.noted(_told(drawn, asked, phase)), emission, lineage, target, keep)
+    if not asked.account.complete:
+        run.log.warn(_lacking(asked, matches, tries))
+    found = {"training_matches": matches.result()} if matches is not None else {}
+    result |= {"rows": emission.rows, **asked.result(), **found}
     return _outcome(run, result, {**wrote, "sketch": keep(digest)}, target is None)
+
+
+def _check_options(run: Run, output: str | None, rows: int | None, where: list[str] | None, given: str | None) -> None:
+    """Raise ``UsageError`` for options that exclude each other."""
+    from synthcli.errors import UsageError
+
+    if output == "-" and run.json:
+        raise UsageError("--output - and --json both want stdout", "write the rows to a file, or leave --json out")
+    if given is not None and rows is not None:
+        raise UsageError("-n and --given exclude each other: a table has its own number of rows", "leave -n out")
+    if given is not None and where:
+        raise UsageError(
+            "--where and --given exclude each other", "write the values into the table's cells, and leave --where out"
+        )
+
+
+def _check_rejection(settings: Config, version: Version) -> None:
+    """Raise ``UsageError`` where rows that repeat training records are unwanted of a generator that does nothing else.
+
+    The independent baseline is meant too: it draws training cells, and what it repeats says nothing about a leak.
+    """
+    from synthcli.commands.matches import BASELINES
+    from synthcli.errors import UsageError
+
+    kind = version.manifest.kind
+    if settings.sample.reject_training_matches and kind in BASELINES:
+        raise UsageError(
+            f"sample.reject_training_matches: generator {version.name} is of kind {kind}, a baseline that repeats "
+            "training records by design",
+            "leave it out, or name another generator",
+        )
+
+
+def _schema(version: Version) -> Schema:
+    """Return the generator's schema, without opening its model."""
+    import json
+
+    from synthcli.schema import Schema
+
+    return Schema.from_dict(json.loads((version.folder / "schema.json").read_text(encoding="utf-8")))
+
+
+def _conditions(run: Run, settings: Config, schema: Schema, rows: int | None, where: list[str], learned: int) -> Asked:
+    """Return what ``--where`` asks for; without any, as many free rows as are wanted."""
+    from synthcli.commands.conditions import Account, chunks, doubts, groups
+
+    asked = groups(where, schema, rows, settings.sample.rows or learned, settings.data.missing)
+    for doubt in doubts(asked, schema):
+        run.log.warn(doubt)
+    account = Account([group.label for group in asked], [group.rows for group in asked])
+    return Asked(sum(account.sizes), chunks(asked, CHUNK), account, asked)
+
+
+def _given(run: Run, settings: Config, schema: Schema, given: str, format: FormatName) -> Asked:
+    """Return what the table ``given`` asks for: its rows in order, their empty cells to be drawn."""
+    import polars as pl
+
+    from synthcli.commands.conditions import Account
+    from synthcli.commands.inputs import open_file
+    from synthcli.tables.files import resolve
+
+    parts = resolve(given)
+    names = _names(parts[0], settings)
+    _check_names(names, schema, given)
+    # What the configuration says of columns is in the generator's schema; the table may lack any of them.
+    silent: dict[str, Any] = {"columns": {}, "primary_key": None, "target": None, "time": None, "exclude_features": []}
+    plain = settings.model_copy(update={"data": settings.data.model_copy(update=silent)})
+    source = open_file([str(part.path) for part in parts], plain, run.log, schema.select(names))
+    rows = int(source.lazy.select(pl.len()).collect().item())
+    run.log.warn(f"cells of {given} go into the output as they are: it is only as private as they are")
+    chunks = _chunks(source.batches(CHUNK), schema, format, given)
+    return Asked(rows, chunks, Account([f"of {given}"], [rows]), given=given)
+
+
+def _names(part: Part, settings: Config) -> list[str]:
+    """Return the columns of a file that may lack some, whose schema is therefore not known yet."""
+    from synthcli.tables import ReadOptions
+    from synthcli.tables.columnar import MAGIC, open_parquet
+    from synthcli.tables.text import open_text
+
+    with part.path.open("rb") as file:
+        parquet = file.read(len(MAGIC)) == MAGIC
+    if parquet:
+        return open_parquet(part.path, part.name).lazy.collect_schema().names()
+    data = settings.data
+    options = ReadOptions(encoding=data.encoding, delimiter=data.delimiter, quote=data.quote)
+    return list(open_text(part.path, part.name, options).names)
+
+
+def _check_names(names: list[str], schema: Schema, given: str) -> None:
+    """Raise ``BadTableError`` for columns that are none of the schema's; where none is, a header may be missing."""
+    from synthcli.commands.conditions import suggestion
+    from synthcli.errors import BadTableError
+
+    unknown = [name for name in names if name not in schema]
+    if not unknown:
+        return
+    if len(unknown) == len(names):
+        listed = ", ".join(schema.names[:10]) + (" …" if len(schema) > 10 else "")
+        raise BadTableError(
+            f"{given}: none of its {len(names):,} columns is one of the generator's", f"its columns: {listed}"
+        )
+    listed = ", ".join(repr(name) for name in unknown[:5]) + (" …" if len(unknown) > 5 else "")
+    raise BadTableError(
+        f"{given}: {len(unknown):,} of its {len(names):,} columns are unknown to the generator: {listed}",
+        f"{suggestion(unknown[0], schema.names)} Leave out what it did not learn from",
+    )
+
+
+def _chunks(batches: Iterator[pl.DataFrame], schema: Schema, format: FormatName, given: str) -> Iterator[Chunk]:
+    """Yield the rows of a table as chunks of ``CHUNK`` rows, whatever the sizes in which they are read."""
+    from synthcli.commands.conditions import Chunk
+
+    start = 0
+    for number, batch in enumerate(_rechunked(batches)):
+        _check_form(batch, schema, format, given)
+        yield Chunk(number, start, batch.height, _with_modelled(batch, schema))
+        start += batch.height
+
+
+def _rechunked(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the same rows ``CHUNK`` at a time: how a reader cuts a table must not decide which cells are drawn."""
+    import polars as pl
+
+    held: list[pl.DataFrame] = []
+    for batch in batches:
+        table = pl.concat([*held, batch])
+        whole = table.height - table.height % CHUNK
+        yield from (table[start : start + CHUNK] for start in range(0, whole, CHUNK))
+        held = [table[whole:]] if whole < table.height else []
+    yield from held
+
+
+def _check_form(batch: pl.DataFrame, schema: Schema, format: FormatName, given: str) -> None:
+    """Raise ``BadTableError`` for a given cell that the output would change, such as a number with more digits."""
+    from synthcli.errors import BadTableError
+    from synthcli.tables.write import as_written
+
+    written = as_written(batch, schema.select(batch.columns), format)
+    for name in batch.columns:
+        changed = int(batch[name].ne_missing(written[name]).sum())
+        if changed:
+            raise BadTableError(
+                f"{given}, column {name!r}: {changed:,} cells are finer than the column is written as {format}",
+                "round them, or write Parquet (--format parquet), which holds them as they are",
+            )
+
+
+def _with_modelled(batch: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Return ``batch`` with a learned column at least, an empty one if it has none of its own."""
+    import polars as pl
+
+    from synthcli.forms import polars_dtype
+
+    if any(schema[name].modelled for name in batch.columns):
+        return batch
+    first = schema.modelled[0]
+    return batch.with_columns(pl.lit(None, polars_dtype(first.dtype)).alias(first.name))
+
+
+def _matches(run: Run, settings: Config, version: Version, schema: Schema, format: FormatName) -> Matches | None:
+    """Return what looks for training records among the rows; ``None``, and nothing is read, unless that is wanted."""
+    from synthcli.commands.matches import Matches, occurring_once
+    from synthcli.commands.provenance import training_keys
+
+    if not settings.sample.reject_training_matches:
+        return None
+    with run.log.phase("training records"):
+        return Matches(occurring_once(training_keys(run, settings, version, schema)), schema, format)
+
+
+def _drawn(
+    model: TableGenerator, asked: Asked, matches: Matches | None, seed: int, tries: int, partial: bool
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows chunk by chunk, in order.
+
+    Where some cannot be made, ``partial`` leaves them out; else ``BadTableError`` ends it at that chunk.
+    """
+    from synthcli.errors import BadTableError
+
+    for chunk in asked.chunks:
+        drawn = _completed(model, chunk, seed, tries)
+        if matches is not None:
+            drawn = _without_matches(model, chunk, drawn, matches, seed, tries)
+        asked.account.add(chunk.start, drawn.made)
+        if not (partial or asked.account.complete):
+            raise BadTableError(
+                _lacking(asked, matches, tries),
+                "raise sample.max_tries, ask for what the training part has, or write the rows that can be made with "
+                "--partial",
+            )
+        yield drawn.table if drawn.made.all() else drawn.table.filter(drawn.made)
+
+
+def _without_matches(
+    model: TableGenerator, chunk: Chunk, drawn: Completed, matches: Matches, seed: int, tries: int
+) -> Completed:
+    """Return the chunk with rows drawn again that repeat a training record, under the same conditions."""
+    from synthcli.seeds import stage_seed
+
+    def redraw(rows: NDArray[np.intp], number: int) -> Completed:
+        given = None if chunk.given is None else chunk.given[rows]
+        again = chunk._replace(number=0, start=0, rows=len(rows), given=given)
+        return _completed(model, again, stage_seed(seed, "again", chunk.number, number), tries)
+
+    return matches.replaced(drawn, redraw)
+
+
+def _completed(model: TableGenerator, chunk: Chunk, seed: int, tries: int) -> Completed:
+    import numpy as np
+
+    from synthcli.synthesizers.protocol import Completed
+
+    if chunk.given is None:
+        return Completed(model.chunk(chunk.rows, seed, chunk.number, chunk.start), np.ones(chunk.rows, np.bool_))
+    return model.complete(chunk.given, seed, chunk.number, chunk.start, tries)
+
+
+def _lacking(asked: Asked, matches: Matches | None, tries: int) -> str:
+    """Return the account of the rows that could not be made."""
+    from synthcli.commands.matches import ROUNDS
+
+    told = asked.account.told(tries, numbered=asked.given is not None)
+    if matches is None or not matches.given_up:
+        return told
+    return f"{told}; {matches.given_up:,} of them repeated a training record in {ROUNDS} further draws"
 
 
 def _target(output: str | None, named: bool, settings: Config, out: Path) -> tuple[Path | None, FormatName]:
@@ -102,13 +388,13 @@ def _target(output: str | None, named: bool, settings: Config, out: Path) -> tup
     return path, configured if named else format_of(path)
 
 
-def _told(batches: Iterator[pl.DataFrame], count: int, phase: Phase) -> Iterator[pl.DataFrame]:
-    """Pass the batches on and tell how many rows are done."""
-    done = 0
+def _told(batches: Iterator[pl.DataFrame], asked: Asked, phase: Phase) -> Iterator[pl.DataFrame]:
+    """Pass the batches on and tell how many rows are done, and how fast."""
+    started = time.monotonic()
     for batch in batches:
         yield batch
-        done += batch.height
-        phase.update(done / max(count, 1), f"{done:,} of {count:,} rows")
+        done, seconds = sum(asked.account.tried), max(time.monotonic() - started, 1e-3)
+        phase.update(done / asked.rows, f"{done:,} of {asked.rows:,} rows, {done / seconds:,.0f} rows/s")
 
 
 class _Hashing:
@@ -140,6 +426,7 @@ def _write(
 ) -> tuple[dict[str, Path], str]:
     """Write the rows; return the files by name, and the SHA-256 of the table."""
     from synthcli.artifacts import sha256
+    from synthcli.errors import SynthcliError
     from synthcli.lineage import write_sidecar
     from synthcli.tables import write_batches, write_stream
 
@@ -151,18 +438,20 @@ def _write(
     stream = _Hashing(sys.stdout.buffer)
     try:
         write_stream(batches, schema, cast("IO[bytes]", stream), format=chosen, metadata=metadata)
-    except BrokenPipeError:  # the reader has what came before
-        keep(stream.digest)
+    except (BrokenPipeError, SynthcliError):  # the reader has what came before
+        if emission.rows:
+            keep(stream.digest)
         raise
     return {}, stream.digest
 
 
-def _outcome(run: Run, result: dict[str, object], wrote: dict[str, Path], streamed: bool) -> Outcome:
+def _outcome(run: Run, result: dict[str, Any], wrote: dict[str, Path], streamed: bool) -> Outcome:
     from synthcli.reports.terminal import facts_report
 
     facts = {
         "generator": f"{result['kind']}, version {result['version']:04d}",
         "rows": f"{result['rows']:,}",
+        **_made_facts(result),
         "seed": f"{result['seed']} (--seed {result['seed']} gives the same rows again)",
     }
     to_stdout = streamed and not run.dry_run
@@ -172,3 +461,25 @@ def _outcome(run: Run, result: dict[str, object], wrote: dict[str, Path], stream
         wrote,
         next_step="" if to_stdout else run.follow_up("validate"),
     )
+
+
+def _made_facts(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the report says of conditions and of training records."""
+    facts = {}
+    parts = result.get("conditions", [])
+    if parts:
+        told = (
+            f"{part['made']:,} with " + ", ".join(f"{name}={value}" for name, value in part["where"].items())
+            for part in parts
+            if part["where"]
+        )
+        facts["conditions"] = "; ".join(told)
+    if "given" in result:
+        facts["completed"] = f"{result['given']['made']:,} of {result['given']['rows']:,} rows"
+    if "training_matches" in result:
+        found = result["training_matches"]
+        facts["training matches"] = (
+            f"{found['rows']:,} of {found['drawn']:,} rows drawn ({found['share']:.2%}) repeated a training record "
+            "that occurs once; none of them was written"
+        )
+    return facts

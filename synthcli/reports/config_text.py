@@ -39,7 +39,8 @@ def config_text(config: Plain, default: Plain, profile: TableProfile, *, command
     sections: dict[str, Iterable[str]] = {
         "data": _data(config["data"], profile),
         "split": _split(config["split"], profile),
-        "synthesizer": [entry("kind", config["synthesizer"]["kind"], "the kind of generator")],
+        "protection": _protection(config["protection"]),
+        "synthesizer": _synthesizer(config["synthesizer"]),
         "sample": _sample(config["sample"]),
         "validate": _validate(config["validate"], profile),
         "run": _run(config["run"]),
@@ -197,6 +198,20 @@ def _split(split: Plain, profile: TableProfile) -> Iterator[str]:
             hint = f"if the rows of one {scalar(name)} belong together: all on one side"
             yield beside(f"  # by: {scalar([name])}", hint, 2)
     yield entry("salt", split["salt"], "another salt, another split")
+
+
+def _protection(protection: Plain) -> Iterator[str]:
+    yield from remark("What no generator ever sees of the training part; 0 switches a protection off.")
+    fewest = protection["rare_category_min_count"]
+    yield entry("rare_category_min_count", fewest, "categories with fewer training rows than this are replaced")
+    yield entry("rare_category", protection["rare_category"], "by a frequent one (sample) or by _RARE_ (constant)")
+    yield entry("clip_extremes", protection["clip_extremes"], "so many at each end of a column are moved inside")
+
+
+def _synthesizer(synthesizer: Plain) -> Iterator[str]:
+    yield entry("kind", synthesizer["kind"], "the kind of generator")
+    if synthesizer.get("marginals") == "empirical":
+        yield entry("marginals", "empirical", "a column's own quantiles; parametric: SDV's distributions")
 
 
 def _sample(sample: Plain) -> Iterator[str]:

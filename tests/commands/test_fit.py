@@ -278,3 +278,70 @@ def test_the_manifest_names_the_split_and_the_bytes(flights_run: Path) -> None:
     assert train["split"] == fingerprint(rule)
     assert train["sha256"] == sha256(out / "split" / "train.parquet")
     assert (train["lineage"]["kind"], train["lineage"]["depth"]) == ("real", 0)
+
+
+RULED = "data.constraints=[{kind: inequality, low_column_name: a, high_column_name: b}]"
+
+
+def ruled_csv(folder: Path, broken: int) -> Path:
+    low = [place % 50 for place in range(200)]
+    high = [a + (-1 if place < broken else 5 + place % 7) for place, a in enumerate(low)]
+    pl.DataFrame({"a": low, "b": high}).write_csv(folder / "ruled.csv")
+    return folder / "ruled.csv"
+
+
+def test_rows_that_break_a_constraint_are_counted_before_the_fit(call, tmp_path: Path) -> None:
+    rule = f"{RULED[:-1]}, {{kind: fixed_increments, column_name: a, increment_value: 2}}]"
+    ended = call("fit", "--train", ruled_csv(tmp_path, 3), "--out", tmp_path / "out", "--set", rule, "--json")
+    assert ended.code == 3
+    message = ended.document["error"]["message"]
+    assert "inequality, 'a' is not above 'b': 3 rows break it" in message
+    assert "fixed_increments, 'a' is a multiple of its increment: 100 rows break it" in message
+    assert not (tmp_path / "out" / "generators").exists()
+
+
+def test_synthetic_rows_keep_the_constraints(call, tmp_path: Path) -> None:
+    words = ["--out", tmp_path / "out", "--set", RULED, "--set", "synthesizer.marginals=empirical", "-q"]
+    assert call("fit", "--train", ruled_csv(tmp_path, 0), *words).code == 0
+    assert call("sample", "-n", "2000", *words).code == 0
+    drawn = pl.read_parquet(tmp_path / "out" / "synthetic" / "synthetic.parquet")
+    assert (drawn["a"] <= drawn["b"]).all()
+
+
+def test_a_constraint_on_a_column_that_is_not_there_is_a_mistake_in_the_configuration(call, tmp_path: Path) -> None:
+    wrong = RULED.replace("b}", "bb}")
+    ended = call("fit", "--train", ruled_csv(tmp_path, 0), "--out", tmp_path / "out", "--set", wrong)
+    assert ended.code == 2
+    assert "no column 'bb'" in ended.err
+
+
+def test_the_protection_is_told_in_counts_and_kept_in_the_manifest(call, tmp_path: Path) -> None:
+    cities = ["Rom"] * 100 + ["Oslo"] * 97 + ["Secretville"] * 3
+    pl.DataFrame({"city": cities, "size": [place / 2 for place in range(200)]}).write_csv(tmp_path / "t.csv")
+    words = ["--train", tmp_path / "t.csv", "--out", tmp_path / "out", "--set", "synthesizer.marginals=empirical"]
+    ended = call("fit", *words, "--json")
+    assert ended.code == 0
+    account = ended.document["result"]["protection"]
+    assert account["columns"]["city"]["rare_categories"] == 1
+    assert account["columns"]["city"]["rare_rows"] == 3
+    assert account["columns"]["size"]["clipped_low"] == account["columns"]["size"]["clipped_high"] == 4
+    manifest = json.loads((tmp_path / "out" / "generators" / "0001" / "manifest.json").read_text())
+    assert manifest["train"]["protection"] == account
+    shown = call("fit", *words)
+    assert "1 rare category replaced (3 cells), 8 extreme values moved inside" in " ".join(shown.out.split())
+
+
+def test_a_change_of_the_protection_is_a_new_generator(call, tmp_path: Path) -> None:
+    words = ["fit", "--train", ruled_csv(tmp_path, 0), "--out", tmp_path / "out", "--json"]
+    words += ["--set", "synthesizer.marginals=empirical"]
+    assert call(*words).document["status"] == "ok"
+    assert call(*words).document["status"] == "skipped"
+    assert call(*words, "--set", "protection.clip_extremes=0").document["status"] == "ok"
+
+
+def test_a_table_that_protection_empties_is_refused(call, tmp_path: Path) -> None:
+    pl.DataFrame({"a": ["u", "v", "w"] * 2, "b": ["x", "y", "z"] * 2}).write_csv(tmp_path / "t.csv")
+    rule = "data.constraints=[{kind: fixed_combinations, column_names: [a, b]}]"
+    ended = call("fit", "--train", tmp_path / "t.csv", "--out", tmp_path / "out", "--set", rule)
+    assert ended.code == 3
+    assert "leaves no training row" in ended.err

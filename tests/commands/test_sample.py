@@ -219,3 +219,74 @@ def test_rows_and_the_json_document_do_not_share_stdout(draw) -> None:
     ended = draw("-n", 5, "--output", "-", "--json")
     assert ended.code == 2
     assert ended.document["error"]["kind"] == "usage"
+
+
+# what is asked of the rows
+
+
+def test_free_rows_are_the_generators_own_chunks(
+    draw, flights_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthcli.synthesizers.assembly import TableGenerator
+
+    monkeypatch.setattr("synthcli.commands.sample.CHUNK", 40)
+    assert draw("-n", 100, "--seed", 3, "--output", tmp_path / "t.parquet").code == 0
+    model = TableGenerator.load(flights_run / "artifacts" / "generators" / "0001")
+    assert pl.read_parquet(tmp_path / "t.parquet").equals(pl.concat(model.batches(100, 3, 40)))
+
+
+def test_shares_are_exact_where_the_generator_can_only_be_tried(draw, tmp_path: Path) -> None:
+    words = ("--where", "30:carrier=UA,late=true", "--where", "20:carrier=AA", "-n", 60, "--seed", 2)
+    ended = draw(*words, "--output", tmp_path / "a.parquet", "--json")
+    rows = pl.read_parquet(tmp_path / "a.parquet")
+    assert [part["made"] for part in ended.document["result"]["conditions"]] == [30, 20, 10]
+    assert rows["carrier"][:50].to_list() == ["UA"] * 30 + ["AA"] * 20
+    assert rows["late"][:30].all()
+    assert rows.height == 60
+    draw(*words, "--output", tmp_path / "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_rows_with_holes_are_completed_around_what_they_have(draw, flights_run: Path, tmp_path: Path) -> None:
+    train = pl.read_parquet(flights_run / "artifacts" / "split" / "train.parquet")
+    odd = pl.int_range(pl.len()) % 2 == 1
+    known = train[:40].select("late", pl.when(odd).then("distance").alias("distance"))
+    known.write_parquet(tmp_path / "g.parquet")
+    words = ("--given", tmp_path / "g.parquet", "--set", "sample.max_tries=1000", "--seed", 1)
+    ended = draw(*words, "--output", tmp_path / "t.parquet", "--json")
+    assert ended.document["result"]["given"] == {"rows": 40, "made": 40}
+    rows = pl.read_parquet(tmp_path / "t.parquet")
+    assert rows.schema == train.schema
+    assert rows["late"].to_list() == [
+        cell if cell is not None else rows["late"][at] for at, cell in enumerate(known["late"])
+    ]
+    assert rows["distance"].gather_every(2, 1).to_list() == known["distance"].drop_nulls().to_list()
+    assert rows["distance"].gather_every(2).null_count() == 0
+
+
+def test_progress_tells_rows_and_speed() -> None:
+    import re
+
+    import numpy as np
+
+    from synthcli.commands.conditions import Account
+    from synthcli.commands.sample import Asked, _told
+    from synthcli.progress import Phase
+
+    class Watched(Phase):
+        def update(self, share: float, note: str = "") -> None:
+            told.append((share, note))
+
+    told: list[tuple[float, str]] = []
+    account = Account([""], [50_000])
+    account.add(0, np.ones(12_000, dtype=bool))
+    assert len(list(_told(iter([pl.DataFrame()]), Asked(50_000, iter(()), account), Watched("sample")))) == 1
+    ((share, note),) = told
+    assert share == 0.24
+    assert re.fullmatch(r"12,000 of 50,000 rows, [\d,]+ rows/s", note)
+
+
+def test_a_sketch_holds_what_was_written_of_a_partial_sample(draw, flights_run: Path, tmp_path: Path) -> None:
+    words = ("--where", "5:carrier=ZZ", "--where", "7:carrier=UA", "--partial")
+    assert draw(*words, "--output", tmp_path / "t.csv").code == 0
+    assert kept(flights_run, tmp_path / "t.csv").rows == 7
