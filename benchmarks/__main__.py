@@ -150,7 +150,9 @@ def generators(folder: Path) -> None:
         ("ctgan", "CTGANSynthesizer", {"epochs": 2}),
     ):
         label = f"{kind} {' '.join(f'{key}={value}' for key, value in parameters.items())}".strip()
-        fitted, sampled = fit_and_sample(folder / label.replace(" ", "_"), FLIGHTS, kind, name, parameters, 1_000_000, 1)
+        fitted, sampled = fit_and_sample(
+            folder / label.replace(" ", "_"), FLIGHTS, kind, name, parameters, 1_000_000, 1
+        )
         for verb, pair in (("fit 10,700", fitted), ("sample 1,000,000", sampled)):
             show(f"{label}: {verb}", _timed(pair.ours), "bare SDV", _timed(pair.theirs))
 

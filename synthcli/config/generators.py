@@ -50,7 +50,8 @@ class Neural(Sdv):
     verbose: bool = Field(default=False, description="Whether to log the loss of every epoch.")
     enable_gpu: bool = Field(default=True, description="Whether a GPU may be used; `device` says which.")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="Where to train and sample; auto: on a GPU if there is one. Not SDV's parameter."
+        default="auto",
+        description="Where to train; auto: on a GPU if there is one. Rows are drawn on the CPU. Not SDV's parameter.",
     )
     max_minutes: Above0 | None = Field(
         default=None,

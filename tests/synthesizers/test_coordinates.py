@@ -497,3 +497,23 @@ def test_shuffled_free_columns_keep_the_rules_that_shuffled_columns_break() -> N
     for rule in rules:
         assert holds(rule, coordinates.restore(shuffled(free), 1), table).all()
         assert holds(rule, shuffled(table), table).mean() < 0.9
+
+
+def test_keeps_says_which_rows_keep_every_rule_and_combinations_are_those_of_the_training_table() -> None:
+    train = pl.DataFrame({"a": [1, 2], "b": [1, 5], "c": ["x", "y"], "d": ["u", "v"]})
+    schema = Schema(
+        (
+            Column("a", Kind.NUMERIC, "Int64"),
+            Column("b", Kind.NUMERIC, "Int64"),
+            Column("c", Kind.CATEGORICAL, "String"),
+            Column("d", Kind.CATEGORICAL, "String"),
+        )
+    )
+    rules: list[Constraint] = [
+        Inequality(kind="inequality", low_column_name="a", high_column_name="b"),
+        FixedCombinations(kind="fixed_combinations", column_names=["c", "d"]),
+    ]
+    coordinates, _, _ = learn(train, schema, rules)
+    table = pl.DataFrame({"a": [1, 9, 1], "b": [2, 3, 2], "c": ["x", "x", "x"], "d": ["u", "u", "v"]})
+    assert coordinates.keeps(table).tolist() == [True, False, False]
+    assert Coordinates.from_dict(json.loads(json.dumps(coordinates.to_dict()))) == coordinates
