@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from synthcli.schema import Schema
     from synthcli.synthesizers.assembly import TableGenerator
     from synthcli.synthesizers.protocol import Completed
-    from synthcli.tables.files import Part
 
 #: Rows drawn and written at a time. A constant: the rows that a seed gives depend on it.
 CHUNK = 50_000
@@ -200,109 +199,12 @@ def _conditions(run: Run, settings: Config, schema: Schema, rows: int | None, wh
 
 def _given(run: Run, settings: Config, schema: Schema, given: str, format: FormatName) -> Asked:
     """Return what the table ``given`` asks for: its rows in order, their empty cells to be drawn."""
-    import polars as pl
-
     from synthcli.commands.conditions import Account
-    from synthcli.commands.inputs import open_file
-    from synthcli.tables.files import resolve
+    from synthcli.commands.given import open_given
 
-    parts = resolve(given)
-    names = _names(parts[0], settings)
-    _check_names(names, schema, given)
-    # What the configuration says of columns is in the generator's schema; the table may lack any of them.
-    silent: dict[str, Any] = {"columns": {}, "primary_key": None, "target": None, "time": None, "exclude_features": []}
-    plain = settings.model_copy(update={"data": settings.data.model_copy(update=silent)})
-    source = open_file([str(part.path) for part in parts], plain, run.log, schema.select(names))
-    rows = int(source.lazy.select(pl.len()).collect().item())
+    rows, chunks = open_given(run, settings, schema, given, format, CHUNK)
     run.log.warn(f"cells of {given} go into the output as they are: it is only as private as they are")
-    chunks = _chunks(source.batches(CHUNK), schema, format, given)
     return Asked(rows, chunks, Account([f"of {given}"], [rows]), given=given)
-
-
-def _names(part: Part, settings: Config) -> list[str]:
-    """Return the columns of a file that may lack some, whose schema is therefore not known yet."""
-    from synthcli.tables import ReadOptions
-    from synthcli.tables.columnar import MAGIC, open_parquet
-    from synthcli.tables.text import open_text
-
-    with part.path.open("rb") as file:
-        parquet = file.read(len(MAGIC)) == MAGIC
-    if parquet:
-        return open_parquet(part.path, part.name).lazy.collect_schema().names()
-    data = settings.data
-    options = ReadOptions(encoding=data.encoding, delimiter=data.delimiter, quote=data.quote)
-    return list(open_text(part.path, part.name, options).names)
-
-
-def _check_names(names: list[str], schema: Schema, given: str) -> None:
-    """Raise ``BadTableError`` for columns that are none of the schema's; where none is, a header may be missing."""
-    from synthcli.commands.conditions import suggestion
-    from synthcli.errors import BadTableError
-
-    unknown = [name for name in names if name not in schema]
-    if not unknown:
-        return
-    if len(unknown) == len(names):
-        listed = ", ".join(schema.names[:10]) + (" …" if len(schema) > 10 else "")
-        raise BadTableError(
-            f"{given}: none of its {len(names):,} columns is one of the generator's", f"its columns: {listed}"
-        )
-    listed = ", ".join(repr(name) for name in unknown[:5]) + (" …" if len(unknown) > 5 else "")
-    raise BadTableError(
-        f"{given}: {len(unknown):,} of its {len(names):,} columns are unknown to the generator: {listed}",
-        f"{suggestion(unknown[0], schema.names)} Leave out what it did not learn from",
-    )
-
-
-def _chunks(batches: Iterator[pl.DataFrame], schema: Schema, format: FormatName, given: str) -> Iterator[Chunk]:
-    """Yield the rows of a table as chunks of ``CHUNK`` rows, whatever the sizes in which they are read."""
-    from synthcli.commands.conditions import Chunk
-
-    start = 0
-    for number, batch in enumerate(_rechunked(batches)):
-        _check_form(batch, schema, format, given)
-        yield Chunk(number, start, batch.height, _with_modelled(batch, schema))
-        start += batch.height
-
-
-def _rechunked(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Yield the same rows ``CHUNK`` at a time: how a reader cuts a table must not decide which cells are drawn."""
-    import polars as pl
-
-    held: list[pl.DataFrame] = []
-    for batch in batches:
-        table = pl.concat([*held, batch])
-        whole = table.height - table.height % CHUNK
-        yield from (table[start : start + CHUNK] for start in range(0, whole, CHUNK))
-        held = [table[whole:]] if whole < table.height else []
-    yield from held
-
-
-def _check_form(batch: pl.DataFrame, schema: Schema, format: FormatName, given: str) -> None:
-    """Raise ``BadTableError`` for a given cell that the output would change, such as a number with more digits."""
-    from synthcli.errors import BadTableError
-    from synthcli.tables.write import as_written
-
-    written = as_written(batch, schema.select(batch.columns), format)
-    for name in batch.columns:
-        changed = int(batch[name].ne_missing(written[name]).sum())
-        if changed:
-            raise BadTableError(
-                f"{given}, column {name!r}: {changed:,} cells are finer than the column is written as {format}",
-                "round them, or write Parquet (--format parquet), which holds them as they are",
-            )
-
-
-def _with_modelled(batch: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Return ``batch`` with a learned column at least, an empty one if it has none of its own."""
-    import polars as pl
-
-    from synthcli.forms import polars_dtype
-
-    if any(schema[name].modelled for name in batch.columns):
-        return batch
-    first = schema.modelled[0]
-    return batch.with_columns(pl.lit(None, polars_dtype(first.dtype)).alias(first.name))
 
 
 def _matches(run: Run, settings: Config, version: Version, schema: Schema, format: FormatName) -> Matches | None:

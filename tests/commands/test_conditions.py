@@ -376,15 +376,14 @@ def test_a_table_of_ids_alone_gets_rows_around_them(draw, tmp_path: Path) -> Non
     assert rows["city"].null_count() == 0
 
 
-def test_given_rows_are_cut_alike_however_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    from synthcli.commands.sample import _rechunked
+def test_given_rows_are_cut_alike_however_they_are_read() -> None:
+    from synthcli.commands.given import _rechunked
 
-    monkeypatch.setattr("synthcli.commands.sample.CHUNK", 4)
     whole = pl.DataFrame({"x": range(11)})
     for sizes in ([11], [3, 8], [1, 1, 9], [4, 4, 3], [5, 0, 6]):
         ends = np.cumsum(sizes)
         batches = (whole[end - size : end] for end, size in zip(ends.tolist(), sizes, strict=True))
-        assert [batch["x"].to_list() for batch in _rechunked(batches)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+        assert [batch["x"].to_list() for batch in _rechunked(batches, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
 
 
 def test_rows_of_a_given_table_that_cannot_be_made_are_numbered(draw, tmp_path: Path) -> None:
