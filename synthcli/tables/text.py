@@ -116,6 +116,13 @@ def check_names(names: Sequence[str], where: str) -> None:
             same = "the same name" if names[places[key] - 1] == name else "the same name but for case or spaces"
             raise BadTableError(f"{where}: columns {places[key]:,} and {place:,} have {same}", _NAMES)
         places[key] = place
+    for name in names:
+        # The engine takes such a name for a pattern of names, and would lose its column in silence.
+        if name.startswith("^") and name.endswith("$"):
+            raise BadTableError(
+                f"{where}: the column name {name!r} begins with ^ and ends with $, as patterns of names do",
+                "rename the column",
+            )
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

@@ -207,3 +207,12 @@ def test_a_glob_passes_over_what_only_tells_where_a_table_comes_from(tmp_path: P
     text(tmp_path / "a.csv", "n\n1\n2\n")
     text(tmp_path / "a.csv.lineage.json", "{}")
     assert open_table(str(tmp_path / "*")).read()["n"].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_column_name_that_is_a_pattern_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t{suffix}"
+    frame = pl.DataFrame({"^x$": [1, 2], "y": [3, 4]})
+    frame.write_csv(path) if suffix == ".csv" else frame.write_parquet(path)
+    with pytest.raises(BadTableError, match=r"'\^x\$' begins with"):
+        open_table(path)
