@@ -112,17 +112,13 @@ def check_names(names: Sequence[str], where: str) -> None:
         if not key:
             hint = "name it; the index that pandas or R writes has no name" if place == 1 else _NAMES
             raise BadTableError(f"{where}, column {place:,}: the name is empty", hint)
+        if name.startswith("^") and name.endswith("$"):
+            # The engine takes such a name for a pattern of names, and would lose its column in silence.
+            raise BadTableError(f"{where}, column {place:,}: the name begins with ^ and ends with $", "rename it")
         if key in places:
             same = "the same name" if names[places[key] - 1] == name else "the same name but for case or spaces"
             raise BadTableError(f"{where}: columns {places[key]:,} and {place:,} have {same}", _NAMES)
         places[key] = place
-    for name in names:
-        # The engine takes such a name for a pattern of names, and would lose its column in silence.
-        if name.startswith("^") and name.endswith("$"):
-            raise BadTableError(
-                f"{where}: the column name {name!r} begins with ^ and ends with $, as patterns of names do",
-                "rename the column",
-            )
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:
