@@ -32,6 +32,8 @@ _COUNTED = re.compile(r"([0-9]+):(.*)", re.DOTALL)
 _EXAMPLE = "such as --where late=true or --where 300:late=true,carrier=UA"
 #: Names of columns, or numbers of rows, that a message lists at most.
 _LISTED = 5
+#: What ends an instant that says its distance from UTC.
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?(?:\d\d)?)$")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +172,8 @@ def _cell(column: Column, text: str, schema: Schema, tokens: Sequence[str]) -> p
             f"{asked}: column {column.name!r} is of kind {column.kind}, which is not learned",
             "set conditions on learned columns; --given FILE takes such cells over as they are",
         )
+    if _zoned(column) and not _OFFSET.search(text):
+        raise UsageError(f"{asked}: the column has a time zone, and the value none", f"add it, e.g. {text}Z for UTC")
     if not text or text in tokens:
         raise UsageError(f"{asked}: this means a missing cell, and missing cells cannot be asked for", "name a value")
     typed = pl.DataFrame({column.name: [text]})
@@ -185,6 +189,11 @@ def _cell(column: Column, text: str, schema: Schema, tokens: Sequence[str]) -> p
             f"expected {_form(column, comma)}"
         )
     return value.to_series()
+
+
+def _zoned(column: Column) -> bool:
+    dtype = polars_dtype(column.dtype)
+    return isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
 
 
 def _form(column: Column, comma: bool) -> str:
@@ -299,7 +308,7 @@ class Account:
         total, sofar = sum(self.sizes), sum(self.tried)
         seen = f" when {sofar:,} of {total:,} rows were done" if sofar < total else ""
         others = f" (and {len(each) - _LISTED:,} more groups)" if len(each) > _LISTED else ""
-        told = f"could make {', '.join(each[:_LISTED])}{others}{seen}, tried {tries:,} for each at most"
+        told = f"could make {', '.join(each[:_LISTED])}{others}{seen}, with {tries:,} tries for each at most"
         if not numbered:
             return told
         more = sum(self.tried) - sum(self.made) - len(self.lacking)

@@ -155,7 +155,7 @@ def _check_constraints(settings: Config, table: pl.DataFrame, schema: Schema) ->
     if broken:
         raise BadTableError(
             f"data.constraints: not every one of the {table.height:,} training rows keeps them\n" + "\n".join(broken),
-            "correct the rows, or the rule under data.constraints",
+            "correct the rows, or the rule under data.constraints (strict_boundaries: false lets equal values pass)",
         )
 
 

@@ -94,6 +94,6 @@ def _check_form(batch: pl.DataFrame, schema: Schema, format: Format, given: str)
         changed = int(batch[name].ne_missing(written[name]).sum())
         if changed:
             raise BadTableError(
-                f"{given}, column {name!r}: {changed:,} cells are finer than the column is written as {format}",
+                f"{given}, column {name!r}: cells finer than the column is written as {format}: {changed:,}",
                 "round them, or write Parquet (--format parquet), which holds them as they are",
             )

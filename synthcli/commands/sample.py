@@ -113,6 +113,7 @@ def sample(
     _check_rejection(settings, version)
     seed = settings.sample.seed if settings.sample.seed is not None else fresh_seed()
     target, chosen = _target(output, format is not None, settings, out)
+    _spare_inputs(target, settings, out, given)
     schema = _schema(version)
     asked = (
         _given(run, settings, schema, given, chosen)
@@ -235,8 +236,8 @@ def _drawn(
         if not (partial or asked.account.complete):
             raise BadTableError(
                 _lacking(asked, matches, tries),
-                "raise sample.max_tries, ask for what the training part has, or write the rows that can be made with "
-                "--partial",
+                "ask for what training rows have and no constraint excludes, raise sample.max_tries, or write the rest "
+                "with --partial",
             )
         yield drawn.table if drawn.made.all() else drawn.table.filter(drawn.made)
 
@@ -288,6 +289,23 @@ def _target(output: str | None, named: bool, settings: Config, out: Path) -> tup
     if path.is_dir() or output.endswith("/"):
         return path / f"synthetic.{configured}", configured
     return path, configured if named else format_of(path)
+
+
+def _spare_inputs(target: Path | None, settings: Config, out: Path, given: str | None) -> None:
+    """Raise ``UsageError`` where the output would replace real rows, the table to be filled, or a part of a model."""
+    from glob import glob
+
+    from synthcli.errors import UsageError
+
+    if target is None:
+        return
+    place, named = target.resolve(), settings.data.path or []
+    texts = [*([named] if isinstance(named, str) else named), *([given] if given else [])]
+    # Nothing is opened: what is named may be a pipe, which can be read only once.
+    inputs = {Path(path).resolve() for text in texts for path in (text, *glob(text))}
+    kept = {(out / name).resolve() for name in ("split", "generators", "sketches")}
+    if {place, place.parent} & inputs or kept & set(place.parents):
+        raise UsageError(f"--output {target}: synthetic rows would replace an input", "write them elsewhere")
 
 
 def _told(batches: Iterator[pl.DataFrame], asked: Asked, phase: Phase) -> Iterator[pl.DataFrame]:

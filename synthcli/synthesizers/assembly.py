@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from synthcli.artifacts import write_json
 from synthcli.config import Constraint
@@ -26,6 +28,9 @@ from synthcli.synthesizers.boundary import put_in
 from synthcli.synthesizers.coordinates import Coordinates, learn
 from synthcli.synthesizers.identifiers import Pattern
 from synthcli.synthesizers.protocol import Completed, Progress, Synthesizer
+
+#: Times that a row is drawn anew whose given cells, put in, broke a rule.
+_TURNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +89,24 @@ class TableGenerator:
         known = given.select(name for name in names if name in given.columns)
         if not known.width:
             known = pl.select(self._empty(names[0], given.height))
-        drawn = self._completed(known, stage_seed(seed, "chunk", number), tries)
-        whole = put_in(given, self._whole(drawn.table, given.height, seed, start), drawn.made)
-        return put_in(given, whole.table, drawn.made & self.coordinates.keeps(whole.table))
+        chunk_seed = stage_seed(seed, "chunk", number)
+        drawn = self._completed(known, chunk_seed, tries)
+        for turn in range(_TURNS):
+            # A number is met up to its tolerance, and the given one put in can break a rule that the drawn one kept.
+            broken = np.flatnonzero(drawn.made & ~self.coordinates.keeps(drawn.table))
+            if not len(broken):
+                break
+            again = self._completed(known[broken], stage_seed(chunk_seed, "again", turn), tries)
+            drawn = _replaced(drawn, broken, again)
+        made = drawn.made & self.coordinates.keeps(drawn.table)
+        return put_in(given, self._whole(drawn.table, given.height, seed, start), made)
 
     def _completed(self, known: pl.DataFrame, seed: int, tries: int) -> Completed:
         discrete = [column.name for column in self.schema if column.kind is Kind.CATEGORICAL]
         if not set(known.columns) <= set(self.coordinates.untouched):
             return conditioning.complete(self._modelled, known, seed, tries, discrete=discrete)
         drawn = conditioning.complete(self.synthesizer, known, seed, tries, discrete=discrete)
-        return Completed(self.coordinates.restore(drawn.table, seed), drawn.made)
+        return put_in(known, self.coordinates.restore(drawn.table, seed), drawn.made)
 
     @property
     def _modelled(self) -> _Modelled:
@@ -152,6 +165,13 @@ class _Modelled:
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
         """Return ``rows`` rows of the modelled columns, each of which keeps the constraints."""
         return self.coordinates.restore(self.synthesizer.sample(rows, seed), seed)
+
+
+def _replaced(drawn: Completed, places: NDArray[np.intp], others: Completed) -> Completed:
+    """Return ``drawn`` with ``others`` at ``places``."""
+    order = np.arange(len(drawn.made))
+    order[places] = len(order) + np.arange(len(places))
+    return Completed(pl.concat([drawn.table, others.table])[order], np.concatenate([drawn.made, others.made])[order])
 
 
 def fit_table(

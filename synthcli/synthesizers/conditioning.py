@@ -31,7 +31,7 @@ Places = NDArray[np.int64]
 def complete(model: Source, given: pl.DataFrame, seed: int, tries: int, *, discrete: Collection[str] = ()) -> Completed:
     """Draw the empty cells of ``given`` given the known ones: by the model's own law if it has one, or by trying.
 
-    Trying draws at most ``tries`` (>= 1) rows for each row with a known cell (1,000 in all at least). Text and truth
+    Trying draws at most ``tries`` (>= 1) rows for each row with a known cell (50,000 in all at least). Text and truth
     values must be equal. Numbers and moments hardly ever are, so they must lie in the same hundredth of their column's
     spread (its 5 % to its 95 % quantile in the first rows drawn; its whole range, where these two are one), and the
     known cell is then put in the place of the drawn one: the law is that for a value at most so far away.
@@ -51,7 +51,7 @@ def complete(model: Source, given: pl.DataFrame, seed: int, tries: int, *, discr
     conditioned: NDArray[np.bool_] = np.any(patterns, axis=1)[pattern_of]
     free, pending = np.flatnonzero(~conditioned), np.flatnonzero(conditioned)
     drawn, served = [model.sample(len(free), stage_seed(seed, "free"))], [free]
-    for rows, givens in _rounds(model, given, pending, seed, max(tries * len(pending), LEAST), discrete):
+    for rows, givens in _rounds(model, given, pending, seed, max(tries * len(pending), MOST), discrete):
         drawn.append(rows)
         served.append(givens)
     places = np.full(given.height, -1)

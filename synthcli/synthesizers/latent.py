@@ -56,24 +56,25 @@ def draw_given_some(
     names: Sequence[str],
     known: Mapping[str, NDArray[np.bool_]],
     intervals: Mapping[str, tuple[Floats, Floats]],
+    rows: int,
     seed: int,
 ) -> dict[str, Floats]:
-    """Return ranks for rows that differ in what is known of them, by column.
+    """Return ranks for ``rows`` rows that differ in what is known of them, by column.
 
     ``names`` are the copula's columns in the order of ``correlation``; ``known`` says, for any of them, in which rows
     it is known, and ``intervals`` where its ranks then lie (NaN, for a value without a place, leaves it unknown).
     """
-    columns = [place for place, name in enumerate(names) if name in known]
-    low = np.column_stack([intervals[names[place]][0] for place in columns])
-    high = np.column_stack([intervals[names[place]][1] for place in columns])
-    there = np.column_stack([known[names[place]] for place in columns]) & ~np.isnan(low)
-    ranks = np.empty((len(there), len(names)))
+    columns = np.array([place for place, name in enumerate(names) if name in known], dtype=np.intp)
+    stacked = [(known[name], *intervals[name]) for name in names if name in known]
+    there, low, high = (np.array([part[at] for part in stacked]).reshape(-1, rows).T for at in range(3))
+    there = there.astype(np.bool_) & ~np.isnan(low)
+    ranks = np.empty((rows, len(names)))
     patterns, group = np.unique(there, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
-        rows = np.flatnonzero(group.ravel() == number)
+        members = np.flatnonzero(group.ravel() == number)
         random = generator(seed, "given", "".join("01"[cell] for cell in pattern.astype(int)))
-        cells = np.ix_(rows, np.flatnonzero(pattern))
-        ranks[rows] = draw_given(correlation, np.array(columns)[pattern], low[cells], high[cells], random)
+        cells = np.ix_(members, np.flatnonzero(pattern))
+        ranks[members] = draw_given(correlation, columns[pattern], low[cells], high[cells], random)
     return {name: ranks[:, place] for place, name in enumerate(names)}
 
 

@@ -175,7 +175,9 @@ class GaussianCopula:
                         there: NDArray[Any] = np.zeros(given.height, dtype=np.int64)
                         intervals[flag] = self.empirical.margins[flag].interval(there, 0.0)
                         known[flag] = known[name]
-            ranks = draw_given_some(correlation.to_numpy(), tuple(correlation.columns), known, intervals, seed)
+            ranks = draw_given_some(
+                correlation.to_numpy(), tuple(correlation.columns), known, intervals, given.height, seed
+            )
             if self.empirical is not None:
                 return self._checked(self.empirical.decode(ranks))
             return self._checked(self._from_ranks(ranks))

@@ -195,7 +195,7 @@ def test_an_account_counts_by_part_across_chunks() -> None:
     assert (account.tried, account.made, account.lacking) == ([3, 2], [2, 1], [3, 5])
     assert account.told(100) == (
         "could make 2 of 3 rows with late=ja, 1 of 2 rows with city=Rom when 5 of 7 rows were done, "
-        "tried 100 for each at most"
+        "with 100 tries for each at most"
     )
 
 
@@ -204,7 +204,7 @@ def test_an_account_names_the_first_rows_only() -> None:
     account.add(0, np.ones(1_000, dtype=bool))
     account.add(1_000, np.arange(1_000) >= 8)
     assert account.told(50, numbered=True) == (
-        "could make 1,992 of 2,000 rows of t.csv, tried 50 for each at most; not rows 1,001, 1,002, 1,003, 1,004, "
+        "could make 1,992 of 2,000 rows of t.csv, with 50 tries for each at most; not rows 1,001, 1,002, 1,003, 1,004, "
         "1,005 and 3 more"
     )
 
@@ -294,7 +294,7 @@ def test_rows_that_cannot_be_made_end_it_and_leave_no_file(draw, tmp_path: Path)
     ended = draw("--where", "6:city=Oslo,late=yes", "--where", "4:city=Rom", "--output", tmp_path / "t.csv", "--json")
     assert ended.code == 3
     assert ended.document["error"]["kind"] == "bad_table"
-    assert "could make 0 of 6 rows with city=Oslo, late=yes, tried 100" in ended.document["error"]["message"]
+    assert "could make 0 of 6 rows with city=Oslo, late=yes, with 100 tries" in ended.document["error"]["message"]
     assert "--partial" in ended.document["error"]["hint"]
     assert list(tmp_path.iterdir()) == []
 
@@ -404,7 +404,7 @@ def test_rows_of_a_given_table_that_cannot_be_made_are_numbered(draw, tmp_path: 
         ("city;lat\nRom;yes\n", "1 of its 2 columns are unknown to the generator: 'lat'", "did you mean 'late'?"),
         ("Rom;ja\nOslo;nein\n", "none of its 2 columns is one of the generator's", "order, day, price"),
         ("city;price\nRom;1.5\n", "line 2, column 'price': the value is no numeric value", ""),
-        ("city;price\nRom;1,505\n", "column 'price': 1 cells are finer than the column is written as csv", "Parquet"),
+        ("city;price\nRom;1,505\n", "column 'price': cells finer than the column is written as csv: 1", "Parquet"),
     ],
 )
 def test_a_given_table_that_does_not_fit_is_refused(draw, tmp_path: Path, text: str, message: str, hint: str) -> None:

@@ -24,7 +24,7 @@ TEXTS = ("PLANTED-ALPHA", "PLANTED-BETA", "plantéd γ", "2061-07-28", "2061-07-
 FLOATS = (987654.3125, -765432.0625, 31337.1875)
 WHOLE = (86_420_975, 75_319_864)
 MOMENT = datetime(2061, 7, 28, 11, 17, 39)
-IDS = ("ID-73190", "ID-73191", "ID-20551")
+IDS = ("ID-731908264", "ID-731908265", "ID-205517093")
 
 QUICK: dict[str, dict[str, Any]] = {
     "gaussian_copula": {"default_distribution": "norm"},
@@ -51,7 +51,7 @@ def table() -> pl.DataFrame:
     moments = [datetime(2020, 1, 1) + timedelta(hours=int(hour)) for hour in draw.integers(0, 5000, ROWS)]
     frame = pl.DataFrame(
         {
-            "key": [f"ID-{10_000 + place}" for place in draw.permutation(60_000)[:ROWS]],
+            "key": [f"ID-{300_000_000 + 1_000 * place}" for place in draw.permutation(60_000)[:ROWS]],
             "money": draw.normal(100, 20, ROWS).round(4),
             "amount": pl.Series(draw.integers(0, 900, ROWS)),
             "single": pl.Series(draw.normal(size=ROWS), dtype=pl.Float32),
@@ -63,12 +63,12 @@ def table() -> pl.DataFrame:
     )
     cells = {
         "key": {3: IDS[0], 90: IDS[1], 200: IDS[2]},
-        "money": {1: FLOATS[0], 77: FLOATS[1]},
+        "money": {1: FLOATS[0], 2: FLOATS[0], 4: FLOATS[0], 77: FLOATS[1]},
         "amount": {5: WHOLE[0]},
         "single": {9: FLOATS[2]},
         "moment": {11: MOMENT},
-        "place": {21: TEXTS[0], 22: TEXTS[1], 23: TEXTS[1], 24: TEXTS[2]},
-        "code": {31: WHOLE[1], 32: WHOLE[1]},
+        "place": {21: TEXTS[0], 24: TEXTS[2]} | dict.fromkeys((22, 23, 25, 26), TEXTS[1]),
+        "code": dict.fromkeys((31, 32, 33, 34), WHOLE[1]),  # by chance some lie in the holdout
     }
     for name, planted in cells.items():
         column = frame[name].scatter(list(planted), list(planted.values()))
@@ -129,9 +129,9 @@ def run_all(call: Callable[..., Any], folder: Path, label: str, *more: str) -> s
     for words in (
         ["split"],
         ["fit", "-v", "--log-json"],
-        ["sample", "-n", "300", "-v"],
-        ["sample", "-n", "300", "--format", "csv", "--json"],
-        ["sample", "-n", "300", "--format", "jsonl"],
+        ["sample", "--seed", "1", "-n", "300", "-v"],
+        ["sample", "--seed", "1", "-n", "300", "--format", "csv", "--json"],
+        ["sample", "--seed", "1", "-n", "300", "--format", "jsonl"],
         ["validate", "-v", "--fail-on", "never"],
         ["validate", "--json", "--fail-on", "never", "--set", "validate.families=[accuracy, validity, privacy]"],
     ):

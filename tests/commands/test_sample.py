@@ -290,3 +290,23 @@ def test_a_sketch_holds_what_was_written_of_a_partial_sample(draw, flights_run: 
     words = ("--where", "5:carrier=ZZ", "--where", "7:carrier=UA", "--partial")
     assert draw(*words, "--output", tmp_path / "t.csv").code == 0
     assert kept(flights_run, tmp_path / "t.csv").rows == 7
+
+
+@pytest.mark.parametrize("target", ["split/train.parquet", "generators/0001/x.parquet", "sketches/x.parquet"])
+def test_a_sample_never_replaces_what_it_came_from(call, flights_run: Path, target: str) -> None:
+    ended = call(
+        "sample", "-n", "3", "-c", flights_run / "flights.yaml", "--output", flights_run / "artifacts" / target
+    )
+    assert ended.code == 2
+    assert "would replace an input" in ended.err
+
+
+def test_a_sample_never_replaces_the_real_table_or_the_given_one(call, flights_run: Path, tmp_path: Path) -> None:
+    given = tmp_path / "g.csv"
+    given.write_text("origin\nJFK\n")
+    words = ["sample", "-c", flights_run / "flights.yaml", "--given", given]
+    assert call(*words, "--output", given).code == 2
+    assert given.read_text() == "origin\nJFK\n"
+    real = tmp_path / "real.csv"
+    real.write_text("origin\nJFK\n")
+    assert call(*words, "--set", f"data.path={real}", "--output", real).code == 2

@@ -219,3 +219,19 @@ def test_rows_of_which_only_an_id_is_given_are_made_too(generator: TableGenerato
     completed = generator.complete(pl.DataFrame({"order": ["X-1", "X-2", "X-3"]}), seed=1)
     assert completed.made.tolist() == [True] * 3
     assert completed.table["shop"].null_count() == 0
+
+
+def test_a_row_is_drawn_again_where_the_given_number_breaks_a_rule_that_the_drawn_one_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(KINDS, "cycle", f"{__name__}:Cycle")
+    # Of the rows within a hundredth of high = 500, half have a low between 500 and the drawn high.
+    rows = pl.DataFrame({"low": [500, 0] * 500, "high": [501, 501] * 500}).with_columns(
+        high=pl.when(pl.int_range(1000) < 900).then(pl.int_range(500, 1500)).otherwise("high")
+    )
+    rows = rows.filter(pl.col("low") <= pl.col("high"))
+    schema = Schema((Column("low", Kind.NUMERIC, "Int64"), Column("high", Kind.NUMERIC, "Int64")))
+    model = fit_table(rows, schema, "cycle", {}, 7, lambda share, note: None, RULES)
+    completed = model.complete(pl.DataFrame({"high": [499] * 50}), seed=1)
+    assert completed.made.all()
+    assert set(completed.table["low"]) == {0}

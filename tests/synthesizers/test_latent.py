@@ -62,16 +62,21 @@ def test_ends_of_the_ranks_give_finite_draws() -> None:
 def test_rows_that_differ_in_what_is_known_are_drawn_each_by_its_own() -> None:
     known = {"a": np.array([True, False, True]), "b": np.array([False, False, True])}
     low = {"a": np.array([0.2, 0.2, 0.3]), "b": np.array([0.5, 0.5, 0.7])}
-    ranks = draw_given_some(PAIR, ("b", "a"), known, {name: (cells, cells) for name, cells in low.items()}, seed=1)
+    ranks = draw_given_some(PAIR, ("b", "a"), known, {name: (cells, cells) for name, cells in low.items()}, 3, seed=1)
     assert ranks["a"][[0, 2]] == pytest.approx([0.2, 0.3])
     assert ranks["b"][2] == pytest.approx(0.7)
     assert ranks["a"][1] != pytest.approx(0.2)
-    again = draw_given_some(PAIR, ("b", "a"), known, {name: (cells, cells) for name, cells in low.items()}, seed=1)
+    again = draw_given_some(PAIR, ("b", "a"), known, {name: (cells, cells) for name, cells in low.items()}, 3, seed=1)
     assert all((ranks[name] == again[name]).all() for name in ranks)
 
 
 def test_a_value_without_a_place_leaves_its_column_unknown() -> None:
     nowhere = np.full(ROWS, np.nan)
     known = {"a": np.ones(ROWS, dtype=bool)}
-    ranks = draw_given_some(PAIR, ("a", "b"), known, {"a": (nowhere, nowhere)}, seed=1)
+    ranks = draw_given_some(PAIR, ("a", "b"), known, {"a": (nowhere, nowhere)}, ROWS, seed=1)
     assert kstest(ranks["a"], "uniform").pvalue > 0.001
+
+
+def test_rows_of_which_nothing_is_known_are_drawn() -> None:
+    ranks = draw_given_some(PAIR, ("a", "b"), {}, {}, 5, seed=1)
+    assert {name: len(cells) for name, cells in ranks.items()} == {"a": 5, "b": 5}
