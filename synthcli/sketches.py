@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy.special import betaincinv
 
 from synthcli.artifacts import atomic_path
 from synthcli.errors import BadTableError
-from synthcli.rowkeys import Keys, row_keys
+from synthcli.rowkeys import Keys, among, row_keys
 
 SCHEMA_VERSION = 1
 #: Keys that a sketch holds at most: of what was emitted, and of the known real rows.
@@ -118,7 +117,7 @@ class Sketch:
     @property
     def copied(self) -> float:
         """Share of the distinct emitted rows that equal a known real one."""
-        return float(_among(self.keys, self.real).mean()) if len(self.keys) else 0.0
+        return float(among(self.keys, self.real).mean()) if len(self.keys) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +197,11 @@ def _base(
 def tally(batches: Iterable[Keys], keys: Keys, threshold: int, known: Keys) -> Tally:
     """Count the rows at or below ``threshold`` whose content is not ``known``, and those among ``keys``."""
     below = (_up_to(batch, threshold) for batch in batches)
-    new = [batch[~_among(batch, known)] for batch in below]
+    new = [batch[~among(batch, known)] for batch in below]
     content, times = np.unique(np.concatenate(new), return_counts=True) if new else (known[:0], known[:0])
     looked = int(times.sum())
     effective = looked**2 / float((times.astype(float) ** 2).sum()) if looked else 0.0
-    return Tally(int(times[_among(content, keys)].sum()), looked, effective)
+    return Tally(int(times[among(content, keys)].sum()), looked, effective)
 
 
 def estimate(sketch: Sketch, keys: Keys, *, error: float) -> Contamination:
@@ -306,11 +305,3 @@ def _upper(base: Tally, error: float) -> float:
 
 def _up_to(keys: Keys, threshold: int) -> Keys:
     return keys[keys <= np.uint64(threshold)] if threshold < EVERY else keys
-
-
-def _among(keys: Keys, ordered: Keys) -> npt.NDArray[np.bool_]:
-    """Return True for each key that stands in the sorted ``ordered``."""
-    if not len(ordered):
-        return np.zeros(len(keys), dtype=np.bool_)
-    place = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
-    return np.asarray(ordered[place] == keys)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from synthcli.rowkeys import Keys, row_keys
+from synthcli.rowkeys import Keys, among, row_keys
 from synthcli.schema import Schema
 from synthcli.synthesizers.protocol import Completed
 from synthcli.tables.write import Format, as_written
@@ -93,14 +93,6 @@ class Matches:
         """Return the counts for the JSON document."""
         share = self.rows / self.drawn if self.drawn else 0.0
         return {"rows": self.rows, "drawn": self.drawn, "share": share}
-
-
-def among(keys: Keys, few: Keys) -> NDArray[np.bool_]:
-    """Return which of ``keys`` stand in the sorted ``few``."""
-    if not len(few):
-        return np.zeros(len(keys), dtype=np.bool_)
-    found: NDArray[np.bool_] = few[np.minimum(np.searchsorted(few, keys), len(few) - 1)] == keys
-    return found
 
 
 def _with_rows(

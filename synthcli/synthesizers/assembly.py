@@ -80,8 +80,9 @@ class TableGenerator:
         """Draw the empty cells of ``given`` (any of the schema's columns, with its dtypes; null is empty), row by row.
 
         Given cells come back bit for bit, ids and text too. Where the synthesizer has no conditional law, or a given
-        column is tied to others by a constraint, at most ``tries`` rows are drawn for each given one. A row that would
-        break a constraint is not made. ``number`` and ``start`` are those of :meth:`chunk`.
+        column is tied to others by a constraint, rows are tried (``conditioning.complete``), and anew up to 50 times
+        where a given number, as it is put in, breaks a constraint. A row that would break one is not made. ``number``
+        and ``start`` are those of :meth:`chunk`.
         """
         given = given.fill_nan(None)
         names = [column.name for column in self.schema.modelled]

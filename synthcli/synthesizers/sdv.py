@@ -355,14 +355,7 @@ def _options(parameters: Mapping[str, Any], schema: Schema, boundary: Boundary) 
     _with_defaults(parameters, "gaussian_copula")
     options = {name: value for name, value in parameters.items() if name in _PARAMETERS and value is not None}
     distributions: Mapping[str, str] = options.get("numerical_distributions", {})
-    absent = [name for name in distributions if name not in schema]
-    if absent:
-        raise ConfigError(f"synthesizer.numerical_distributions: no modelled column {absent[0]!r}")
-    if "gaussian_kde" in {options.get("default_distribution"), *distributions.values()}:
-        raise ConfigError(
-            "synthesizer: the distribution gaussian_kde keeps every training value inside the model",
-            "choose beta, truncnorm, norm, gamma or uniform",
-        )
+    _check_distributions({*distributions.values(), options.get("default_distribution", "")}, distributions, schema)
     seen = {name: value for name, value in distributions.items() if name in boundary.learned}
     return {**options, "numerical_distributions": {**dict.fromkeys(boundary.discrete, "uniform"), **seen}}
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from synthcli.app import run
-from synthcli.commands.matches import ROUNDS, Matches, among, occurring_once
-from synthcli.rowkeys import row_keys
+from synthcli.commands.matches import ROUNDS, Matches, occurring_once
+from synthcli.rowkeys import among, row_keys
 from synthcli.schema import Column, Kind, Schema
 from synthcli.synthesizers.protocol import Completed
 
