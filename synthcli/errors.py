@@ -22,6 +22,13 @@ class SynthcliError(Exception):
         self.hint = hint
 
 
+class NoCandidateError(SynthcliError):
+    """Every kind of generator that was tried failed a privacy gate, so that none is published."""
+
+    kind = "gate"
+    exit_code = 1
+
+
 class UsageError(SynthcliError):
     """The command line itself is wrong."""
 

@@ -19,7 +19,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Manifest:
         :func:`fingerprint` of all that decides the result; equal fingerprints mean the same generator.
     files
         Path inside the folder -> ``{"sha256", "bytes"}``, for every file but the manifest.
+    selection
+        How the kind was chosen among several (``selection.Selection.to_dict``); ``None``: it was named.
     """
 
     schema_version: int
@@ -65,6 +67,7 @@ class Manifest:
     files: Mapping[str, Mapping[str, Any]]
     fit_seconds: float
     notes: Sequence[str]
+    selection: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def publish(
     fingerprint: str,
     fit_seconds: float,
     notes: Sequence[str] = (),
+    selection: Mapping[str, Any] | None = None,
 ) -> Version:
     """Publish the files that ``write`` puts into an empty folder as the next version, and name it ``latest``.
 
@@ -124,6 +128,7 @@ def publish(
             files=_describe_files(temporary),
             fit_seconds=fit_seconds,
             notes=list(notes),
+            selection=selection,
         )
         write_json(temporary / MANIFEST, asdict(manifest))
     set_alias(root, "latest", number)
@@ -155,7 +160,9 @@ def read(folder: Path) -> Version:
     """Return the version in ``folder``; raises ``BadTableError`` where its manifest cannot be read."""
     try:
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        manifest = Manifest(**{field.name: data[field.name] for field in fields(Manifest)})
+        # A version from before a field with a default has none of it.
+        named = [field.name for field in fields(Manifest) if field.name in data or field.default is MISSING]
+        manifest = Manifest(**{name: data[name] for name in named})
     except FileNotFoundError:
         raise MissingFileError(f"{folder} has no {MANIFEST}", "run `synthcli fit` to make a generator") from None
     except (ValueError, KeyError, TypeError) as error:

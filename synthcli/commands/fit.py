@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synthcli.progress import Phase
     from synthcli.registry import Version
     from synthcli.schema import Schema
+    from synthcli.selection import Contender, Selection, Terms
     from synthcli.sketches import Contamination
 
 
@@ -38,7 +39,7 @@ def fit(
         Path | None, typer.Option(help="Table to learn from (default: the split's training part).")
     ] = None,
     synthesizer: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, ctgan, tvae.")
+        str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest, auto.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Fit again although nothing changed.")] = False,
     allow_synthetic: Annotated[
@@ -60,6 +61,7 @@ def fit(
         provenance, found = _provenance(run, out, learned, allow_synthetic)
     table, schema = learned.table, learned.schema
     _check_constraints(settings, table, schema)
+    terms = _terms(settings, out, schema)
     plain = as_plain(settings)
     content_key = table_key(table, schema.names)
     learned_from = {"path": str(learned.path), "rows": table.height, "content_key": content_key, **provenance}
@@ -74,9 +76,16 @@ def fit(
         "seed": settings.run.seed,
         "versions": versions(),
     }
+    if terms is not None:  # what the choice depends on beside all this
+        identity["selection"] = {
+            "target": terms.target,
+            "exclude_features": terms.exclude_features,
+            "secrets": terms.secrets,
+            "by": terms.by,
+        }
     mark = fingerprint(identity)
     if run.dry_run:
-        return _planned(run, settings.synthesizer.kind, table, out)
+        return _planned(run, settings, table, out)
     with lock(out):
         same = None if force else find_same(out, mark)
         if same is not None:
@@ -84,7 +93,7 @@ def fit(
                 set_alias(out, "latest", same.number)
             run.log.info(f"version {same.name} was fitted on the same data with the same settings (--force fits again)")
             return _outcome(run, same, found, "skipped")
-        version = _fit(run, settings, out, table, schema, learned_from, mark)
+        version = _fit(run, settings, out, learned, terms, learned_from, mark)
         champion = aliases(out).get("champion")
     if champion is not None and champion != version.number:
         run.log.warn(f"champion is version {champion:04d}: sample and validate use it unless told --generator latest")
@@ -159,6 +168,58 @@ def _check_constraints(settings: Config, table: pl.DataFrame, schema: Schema) ->
         )
 
 
+def _terms(settings: Config, out: Path, schema: Schema) -> Terms | None:
+    """Return what candidates are judged under, as ``validate`` would judge; ``None`` where one kind is named."""
+    from synthcli.commands.inputs import check_target
+    from synthcli.config import Auto
+    from synthcli.holdout import SplitFolder
+    from synthcli.selection import Terms
+
+    if not isinstance(settings.synthesizer, Auto):
+        return None
+    check_target(settings, schema)
+    folder, data = SplitFolder(out / "split"), settings.data
+    rule = folder.read().rule if folder.exists() else settings.split
+    modelled = {column.name for column in schema.modelled}
+    return Terms(
+        seed=settings.run.seed,
+        minutes=settings.synthesizer.max_minutes,
+        protection=settings.protection,
+        constraints=tuple(data.constraints),
+        target=data.target,
+        exclude_features=tuple(data.exclude_features),
+        # A secret that cannot be measured is refused by ``validate``, where it is asked for.
+        secrets=tuple(name for name in settings.validation.secrets if name in modelled),
+        by=() if rule.method == "stratified" else tuple(name for name in rule.by if name in schema),
+    )
+
+
+def _contenders(settings: Config) -> list[Contender]:
+    """Return what is to be fitted: the candidates of ``auto``, else the one kind that is named."""
+    from synthcli.config import as_plain
+    from synthcli.selection import Contender
+
+    plain = as_plain(settings)["synthesizer"]
+    sections = plain["candidates"] if plain["kind"] == "auto" else [plain]
+    return [
+        Contender(section["kind"], {name: value for name, value in section.items() if name != "kind"})
+        for section in sections
+    ]
+
+
+def _selected(run: Run, settings: Config, learned: Learned, terms: Terms) -> Selection:
+    """Try the candidates, and say so when one failed or was given up."""
+    from synthcli.selection import select
+
+    with run.log.phase("select") as phase:
+        chosen = select(learned.table, learned.schema, _contenders(settings), terms, phase.update, monotonic)
+    for candidate in chosen.leaderboard:
+        if candidate.status in ("failed", "out_of_time"):
+            why = candidate.reason or f"the {terms.minutes:g} minutes of synthesizer.max_minutes were over"
+            run.log.warn(f"{candidate.name} was not judged: {why}")
+    return chosen
+
+
 def _in_short(learned_from: Mapping[str, Any]) -> dict[str, Any]:
     """Return the lineage in a training table's description, without what it was made from."""
     lineage = learned_from.get("lineage") or {}
@@ -169,20 +230,22 @@ def _fit(
     run: Run,
     settings: Config,
     out: Path,
-    table: pl.DataFrame,
-    schema: Schema,
+    learned: Learned,
+    terms: Terms | None,
     learned_from: dict[str, Any],
     mark: str,
 ) -> Version:
-    from synthcli.config import as_plain
+    """Choose the kind where that is asked for, fit it on all training rows, and publish it."""
     from synthcli.errors import BadTableError
     from synthcli.protection import protect
     from synthcli.registry import publish
     from synthcli.synthesizers.assembly import fit_table
     from synthcli.versions import versions
 
-    kind, seed, constraints = settings.synthesizer.kind, settings.run.seed, settings.data.constraints
-    parameters = {name: value for name, value in as_plain(settings)["synthesizer"].items() if name != "kind"}
+    table, schema = learned.table, learned.schema
+    seed, constraints = settings.run.seed, settings.data.constraints
+    chosen = None if terms is None else _selected(run, settings, learned, terms)
+    kind, parameters = _contenders(settings)[0] if chosen is None else (chosen.best.kind, chosen.best.parameters)
     started = monotonic()
     with run.log.phase("protect"):
         protected = protect(table, schema, settings.protection, constraints, seed)
@@ -212,6 +275,7 @@ def _fit(
             fingerprint=mark,
             fit_seconds=seconds,
             notes=(*protected.notes, *generator.notes),
+            selection=None if chosen is None else chosen.to_dict(),
         )
 
 
@@ -225,9 +289,13 @@ def _logged(run: Run, phase: Phase) -> Callable[[float, str], None]:
     return told
 
 
-def _planned(run: Run, kind: str, table: pl.DataFrame, out: Path) -> Outcome:
+def _planned(run: Run, settings: Config, table: pl.DataFrame, out: Path) -> Outcome:
+    from synthcli.config import Auto
     from synthcli.reports.terminal import facts_report
+    from synthcli.selection import names
 
+    told, wanted = ", ".join(names(_contenders(settings))), settings.synthesizer
+    kind = f"the best of {told}, tried for at most {wanted.max_minutes:g} minutes" if isinstance(wanted, Auto) else told
     facts = {"would fit": kind, "on": f"{table.height:,} rows × {table.width} columns", "into": str(out / "generators")}
     return Outcome(lambda: facts_report(facts), {"plan": facts}, next_step=run.follow_up("fit"))
 
@@ -248,9 +316,10 @@ def _protected(account: Mapping[str, Any] | None) -> str:
 
 
 def _outcome(run: Run, version: Version, found: Contamination | None, status: str) -> Outcome:
-    from synthcli.reports.terminal import facts_report
+    from synthcli.reports.terminal import facts_report, selection_report
 
     manifest = version.manifest
+    selection = manifest.selection
     facts = {
         "generator": f"{manifest.kind}, version {version.name}",
         "learned from": f"{manifest.train['rows']:,} rows of {manifest.train['path']}",
@@ -259,9 +328,10 @@ def _outcome(run: Run, version: Version, found: Contamination | None, status: st
     }
     result = {"version": version.number, "kind": manifest.kind, "rows": manifest.train["rows"], "seed": manifest.seed}
     return Outcome(
-        lambda: facts_report(facts),
+        lambda: facts_report(facts) if selection is None else selection_report(facts, selection),
         {
             **result,
+            **({} if selection is None else {"leaderboard": selection["leaderboard"]}),
             "protection": manifest.train.get("protection"),
             "fit_seconds": manifest.fit_seconds,
             "lineage": _in_short(manifest.train),

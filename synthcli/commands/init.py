@@ -52,7 +52,7 @@ def init(
         )
     config = _guessed(as_plain(settings), found)
     if all(origin == "default" for key, origin in resolved.origins.items() if key.startswith("synthesizer.")):
-        config["synthesizer"]["marginals"] = "empirical"
+        config["synthesizer"] = {"kind": "forest"}
     config["data"]["path"] = stated_path(data, out_config.parent)
     default = as_plain(Config())
     if run.out or config["run"]["output_dir"] != default["run"]["output_dir"]:

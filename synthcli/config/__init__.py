@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthcli.config.generators import KINDS, GaussianCopula, Synthesizer
+from synthcli.config.generators import FOREST_PRESETS, KINDS, Auto, Forest, GaussianCopula, Synthesizer
 from synthcli.config.load import Resolved, load
 from synthcli.config.models import (
     ColumnOverride,
@@ -29,7 +29,9 @@ from synthcli.config.models import (
 )
 
 __all__ = [
+    "FOREST_PRESETS",
     "KINDS",
+    "Auto",
     "ColumnOverride",
     "Config",
     "Constraint",
@@ -38,6 +40,7 @@ __all__ = [
     "Family",
     "FixedCombinations",
     "FixedIncrements",
+    "Forest",
     "Format",
     "GateRule",
     "GaussianCopula",

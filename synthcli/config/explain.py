@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from synthcli.config.document import KeyPath, key_text
-from synthcli.config.keys import advice
+from synthcli.config.keys import CANDIDATE, advice
 from synthcli.config.layers import Layered, Place, Problem
 from synthcli.config.suggest import one_of
 
@@ -48,7 +48,7 @@ def _said(details: ErrorDetails, path: KeyPath, data: dict[Any, Any]) -> str:
     """Return the part of the line that says what is wrong."""
     kind, got, context = details["type"], details["input"], details.get("ctx", {})
     if kind in _UNKNOWN_KEY:
-        return f"unknown key; {advice(path, _kind(data))}"
+        return f"unknown key; {advice(path, _kind(data, path))}"
     if kind == "missing":
         return "this key is required"
     if kind == "refused":
@@ -85,8 +85,11 @@ def _place(path: KeyPath, layered: Layered) -> Place:
     return next(layered.places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in layered.places)
 
 
-def _kind(data: dict[Any, Any]) -> object:
+def _kind(data: dict[Any, Any], path: KeyPath) -> object:
+    """Return the kind of generator that ``path`` is about: a candidate's own, else the section's."""
     section = data.get("synthesizer")
+    if path[:2] == CANDIDATE and len(path) > len(CANDIDATE) + 1:
+        section = section["candidates"][int(path[2])] if isinstance(section, dict) else None
     return section.get("kind") if isinstance(section, dict) else None
 
 

@@ -6,11 +6,12 @@ judged here, before any data is read.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from synthcli.config.fields import Positive, Section, expected, refusal
+from synthcli.config.fields import Positive, Section, by_kind, expectation, expected, refusal
+from synthcli.config.suggest import one_of
 
 # gaussian_kde is left out: it keeps every training value inside the model.
 Distribution = Literal["norm", "beta", "truncnorm", "uniform", "gamma"]
@@ -146,6 +147,45 @@ class TVAE(Neural):
     loss_factor: Above0 = Field(default=2.0, description="The weight of the reconstruction error.")
 
 
+class Forest(Section):
+    """The project's own generator: each column by a forest of honest trees, given the columns before it."""
+
+    kind: Literal["forest"] = Field(description="The kind of generator.")
+    privacy: Literal["low", "balanced", "high"] = Field(
+        default="balanced",
+        description="How much of accuracy is given for distance from the training rows; it sets min_leaf, min_gain and "
+        "honest where these are not given.",
+    )
+    trees: Positive = Field(default=8, description="Trees for each column; a cell is drawn by one of them at random.")
+    min_leaf: Positive | None = Field(
+        default=None, description="Training rows whose cells a leaf's cells are drawn from, at least."
+    )
+    min_gain: AtLeast0 | None = Field(
+        default=None,
+        description="What a split must gain on rows that the tree was not grown on, in nats of their log-likelihood; "
+        "a larger price leaves fewer splits.",
+    )
+    honest: bool | None = Field(
+        default=None, description="Whether cells are drawn only from rows that a tree was not grown on."
+    )
+    order: list[str] = Field(
+        default_factory=list,
+        description="Columns to draw first, in this order; conditions on the first ones are exact. The others follow "
+        "by rising number of values.",
+    )
+    max_rows: Annotated[int, Field(ge=100), expected("a whole number of at least 100")] = Field(
+        default=50_000, description="Rows that a tree is grown and judged on, at most; all rows fill the leaves."
+    )
+
+
+#: What ``privacy`` stands for in a forest.
+FOREST_PRESETS: dict[str, dict[str, Any]] = {
+    "low": {"min_leaf": 10, "min_gain": 0.5, "honest": False},
+    "balanced": {"min_leaf": 30, "min_gain": 1.0, "honest": False},
+    "high": {"min_leaf": 60, "min_gain": 4.0, "honest": True},
+}
+
+
 class Bootstrap(Section):
     """Training rows drawn with replacement: a baseline that is as useful as real data, and as private."""
 
@@ -158,15 +198,75 @@ class Independent(Section):
     kind: Literal["independent"] = Field(description="The kind of generator.")
 
 
+#: The kinds that can be candidates of ``auto``: what a release may be drawn from.
+CANDIDATES: dict[str, type[Section]] = {
+    "gaussian_copula": GaussianCopula,
+    "ctgan": CTGAN,
+    "tvae": TVAE,
+    "copula_gan": CopulaGAN,
+    "forest": Forest,
+}
+#: What a candidate's name alone stands for, beside its kind's defaults.
+_NAME_ALONE: dict[str, dict[str, Any]] = {"gaussian_copula": {"marginals": "empirical"}}
+
+
+def _spelled_out(value: Any) -> Any:
+    """Return the parameters that a candidate's name alone stands for; refuse what is for no release."""
+    kind = value.get("kind") if isinstance(value, dict) else value
+    if not isinstance(kind, str):
+        if isinstance(value, dict | Section):
+            return value
+        raise expectation("a kind of generator, or keys with values, kind among them")
+    if kind == "auto":
+        raise refusal("auto is no candidate of itself: name the kinds that it chooses from")
+    if kind in ("bootstrap", "independent"):
+        raise refusal(f"{kind} is a baseline and not for release, so that it is no candidate")
+    if isinstance(value, str):
+        if kind not in CANDIDATES:
+            raise expectation(one_of(kind, CANDIDATES))
+        return {"kind": kind, **_NAME_ALONE.get(kind, {})}
+    return value
+
+
+Candidate = Annotated[
+    GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest, by_kind(CANDIDATES), BeforeValidator(_spelled_out)
+]
+
+
+class Auto(Section):
+    """No generator of its own: several kinds are tried on a part of the training rows, and the best one is fitted."""
+
+    kind: Literal["auto"] = Field(description="The kind of generator.")
+    candidates: Annotated[list[Candidate], Field(min_length=1)] = Field(
+        default_factory=lambda: list[Candidate]((GaussianCopula(marginals="empirical"), Forest(kind="forest"))),
+        description="What is tried, in this order: the name of a kind, or a mapping of `kind` and that kind's "
+        "parameters. A name alone means the kind's defaults, but gaussian_copula means `marginals: empirical`.",
+    )
+    max_minutes: Above0 = Field(
+        default=10.0,
+        description="Minutes after which no more is tried and a fit under way is given up; the last fit, of the "
+        "chosen kind on all training rows, comes on top.",
+    )
+
+    @model_validator(mode="after")
+    def _candidates_differ(self) -> Self:
+        for place, candidate in enumerate(self.candidates):
+            if candidate in self.candidates[:place]:
+                raise refusal(f"candidates: {candidate.kind} is named twice with the same parameters")
+        return self
+
+
 #: Every kind of generator and the model of its parameters.
 KINDS: dict[str, type[Section]] = {
     "gaussian_copula": GaussianCopula,
     "ctgan": CTGAN,
     "tvae": TVAE,
     "copula_gan": CopulaGAN,
+    "forest": Forest,
+    "auto": Auto,
     "bootstrap": Bootstrap,
     "independent": Independent,
 }
 #: Any generator's parameters: the union of the models in ``KINDS``.
-Synthesizer = GaussianCopula | CTGAN | TVAE | CopulaGAN | Bootstrap | Independent
+Synthesizer = GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest | Auto | Bootstrap | Independent
 DEFAULT_KIND = "gaussian_copula"

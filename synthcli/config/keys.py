@@ -12,14 +12,19 @@ from synthcli.config.generators import DEFAULT_KIND, KINDS
 from synthcli.config.models import Config
 from synthcli.config.suggest import nearest
 
+#: Where the candidates of ``auto`` stand, each with its own kind.
+CANDIDATE = ("synthesizer", "candidates")
+
 
 def known_at(path: KeyPath, kind: object = DEFAULT_KIND) -> list[str]:
     """Return the keys that may stand at ``path``; none where keys are free (column names) or ``path`` is unknown.
 
-    ``kind`` is the kind of generator whose parameters stand under ``synthesizer``.
+    ``kind`` is the kind of generator whose parameters stand under ``synthesizer``, or in a candidate of ``auto``.
     """
     start: list[Any] = [Config]
-    if path[:1] == ("synthesizer",):
+    if path[:2] == CANDIDATE and len(path) > len(CANDIDATE):
+        start, path = [KINDS.get(str(kind), KINDS[DEFAULT_KIND])], path[3:]
+    elif path[:1] == ("synthesizer",):
         start, path = [KINDS.get(str(kind), KINDS[DEFAULT_KIND])], path[1:]
     return [key for model in _models(_descend(start, path)) for key in _fields(model)]
 

@@ -35,6 +35,13 @@ _MEANING = {
     "utility.ratio": "a model trained on these rows is much worse on real ones",
 }
 _STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
+#: What became of a candidate, and how that is shown.
+_STANDING = {
+    "scored": ("", ""),
+    "out": ("out", "bold red"),
+    "failed": ("failed", "bold red"),
+    "out_of_time": ("out of time", "yellow"),
+}
 _EXCESS = "max_excess: what exceeds a perfect generator's value; fails if it is no accident"
 _LIMITS = {"min": "≥", "max": "≤", "min_of_reference": "≥"}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}
@@ -73,6 +80,26 @@ def facts_report(facts: Mapping[str, str]) -> RenderableType:
     for name, value in facts.items():
         grid.add_row(Text(name, style="bold"), Text(value))
     return grid
+
+
+def selection_report(facts: Mapping[str, str], selection: Mapping[str, Any]) -> RenderableType:
+    """Render a fit whose kind was chosen: its facts, the leaderboard of the candidates, and the rule."""
+    table = _table("candidate", "accuracy", "perfect", "DCR", "C2ST", "utility", "s", "score", "")
+    remarks = []
+    for place, row in enumerate(selection["leaderboard"], 1):
+        # A name that tells parameters too is too long for a column.
+        name = row["name"] if row["name"] == row["kind"] else f"{row['kind']} #{place}"
+        numbers = (row["accuracy"], row["accuracy_reference"], row["dcr_share"], row["c2st_auc"], row["utility_ratio"])
+        seconds = "–" if row["seconds"] is None else f"{row['seconds']:.0f}"
+        mark, style = ("best", _STYLES["pass"]) if row["best"] else _STANDING[row["status"]]
+        table.add_row(name, *map(_number, numbers), seconds, _number(row["score"]), Text(mark, style=style))
+        remarks += [] if name == row["name"] else [Text(f"#{place}: {row['name']}", style="dim")]
+        remarks += [Text(f"{name}: {row['reason']}", style="yellow")] if row["reason"] else []
+    rows = (
+        f"learned from {selection['fitting_rows']:,} training rows, judged by {selection['validation_rows']:,} others"
+    )
+    legend = [Text(line, style="dim") for line in (rows, selection["rule"])]
+    return Group(facts_report(facts), Text(), table, *remarks, *legend)
 
 
 def audit_report(document: Mapping[str, Any]) -> RenderableType:

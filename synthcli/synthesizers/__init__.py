@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "ctgan": "synthcli.synthesizers.sdv:CTGAN",
     "tvae": "synthcli.synthesizers.sdv:TVAE",
     "copula_gan": "synthcli.synthesizers.sdv:CopulaGAN",
+    "forest": "synthcli.synthesizers.forest:Forest",
     "bootstrap": "synthcli.synthesizers.baselines:Bootstrap",
     "independent": "synthcli.synthesizers.baselines:Independent",
 }

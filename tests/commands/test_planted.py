@@ -29,6 +29,7 @@ IDS = ("ID-731908264", "ID-731908265", "ID-205517093")
 QUICK: dict[str, dict[str, Any]] = {
     "gaussian_copula": {"default_distribution": "norm"},
     "gaussian_copula, empirical": {"marginals": "empirical"},
+    "forest": {},
     "bootstrap": {},
     "independent": {},
     "ctgan": {"epochs": 1, "batch_size": 50, "generator_dim": [8], "discriminator_dim": [8], "embedding_dim": 4},

@@ -140,19 +140,58 @@ WRONG = [
     ("split: 0.2", "1:8: split: got 0.2, expected keys with values"),
     (
         "synthesizer: {kind: gausian_copula, epochs: 3}",
-        '1:21: synthesizer.kind: got "gausian_copula", expected one of '
-        "gaussian_copula, ctgan, tvae, copula_gan, bootstrap, independent; did you mean 'gaussian_copula'?",
+        '1:21: synthesizer.kind: got "gausian_copula", expected one of gaussian_copula, ctgan, tvae, copula_gan, '
+        "forest, auto, bootstrap, independent; did you mean 'gaussian_copula'?",
     ),
     (
         "synthesizer: {kind: [a]}",
-        '1:21: synthesizer.kind: got ["a"], expected one of gaussian_copula, ctgan, tvae, copula_gan, bootstrap, '
-        "independent",
+        '1:21: synthesizer.kind: got ["a"], expected one of gaussian_copula, ctgan, tvae, copula_gan, '
+        "forest, auto, bootstrap, independent",
     ),
     ("synthesizer: {kind: ctgan, epochs: 0}", "1:36: synthesizer.epochs: got 0, expected a whole number of at least 1"),
     (
         "synthesizer: {kind: ctgan, generator_dim: [256, 0]}",
         "1:43: synthesizer.generator_dim: got [256, 0], expected a list of layer sizes, e.g. [256, 256]",
     ),
+    (
+        "synthesizer: {kind: auto, candidates: [forrest]}",
+        '1:40: synthesizer.candidates.0: got "forrest", expected one of gaussian_copula, ctgan, tvae, copula_gan, '
+        "forest; did you mean 'forest'?",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [bootstrap]}",
+        "1:40: synthesizer.candidates.0: bootstrap is a baseline and not for release, so that it is no candidate",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [auto]}",
+        "1:40: synthesizer.candidates.0: auto is no candidate of itself: name the kinds that it chooses from",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [3]}",
+        "1:40: synthesizer.candidates.0: got 3, expected a kind of generator, or keys with values, kind among them",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [{epochs: 3}]}",
+        "1:40: synthesizer.candidates.0.kind: got null, expected one of gaussian_copula, ctgan, tvae, copula_gan, "
+        "forest",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [{kind: forest, min_lef: 3}]}",
+        "1:55: synthesizer.candidates.0.min_lef: unknown key; did you mean 'min_leaf'?",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [forest, {kind: ctgan, epochs: 0}]}",
+        "1:70: synthesizer.candidates.1.epochs: got 0, expected a whole number of at least 1",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: [forest, {kind: forest}]}",
+        "1:14: synthesizer: candidates: forest is named twice with the same parameters",
+    ),
+    (
+        "synthesizer: {kind: auto, candidates: []}",
+        "1:39: synthesizer.candidates: got [], expected a list with at least one entry",
+    ),
+    ("synthesizer: {kind: auto, max_minutes: 0}", "1:40: synthesizer.max_minutes: got 0, expected a number above 0"),
     ("synthesizer: {kind: ctgan, pac: 7}", "1:14: synthesizer: batch_size must be a multiple of pac"),
     ("synthesizer: {kind: ctgan, pac: 5, batch_size: 5}", "1:14: synthesizer: batch_size must be even"),
     (
@@ -277,8 +316,8 @@ WRONG = [
     ("Output-Dir: 3", "1:1: Output-Dir: unknown key; did you mean 'run.output_dir'?"),
     ("split: {7: x}", "1:9: split.7: unknown key; known here: holdout, method, by, salt, since, privacy_holdout"),
     (
-        "true: x",
-        "1:1: true: unknown key; known here: data, split, protection, synthesizer, sample, validate, run",
+        "false: x",
+        "1:1: false: unknown key; known here: data, split, protection, synthesizer, sample, validate, run",
     ),
 ]
 
@@ -499,7 +538,18 @@ def test_without_a_change_of_kind_nothing_is_set_aside() -> None:
     assert changed({"kind": "nope"}, {"kind": "forest", "x": 1}, {"kind": 3, "x": 0})[1] == {}
 
 
-@pytest.mark.parametrize("text", ["", EXAMPLE, "validate: {gates: [{metric: 'a.*', max_excess: 0.01}]}"])
+def test_a_candidates_name_means_its_defaults_and_the_copulas_own_quantiles() -> None:
+    synthesizer = loaded(
+        "synthesizer: {kind: auto, candidates: [gaussian_copula, {kind: gaussian_copula}]}"
+    ).config.synthesizer
+    assert [candidate.marginals for candidate in synthesizer.candidates] == ["empirical", "parametric"]
+    default = loaded("synthesizer: {kind: auto}").config.synthesizer
+    assert default == loaded("synthesizer: {kind: auto, candidates: [gaussian_copula, forest]}").config.synthesizer
+
+
+@pytest.mark.parametrize(
+    "text", ["", EXAMPLE, "synthesizer: {kind: auto}", "validate: {gates: [{metric: 'a.*', max_excess: 0.01}]}"]
+)
 def test_the_resolved_configuration_is_json_and_loads_to_itself(text: str) -> None:
     config = loaded(text).config
     plain = json.loads(json.dumps(as_plain(config), allow_nan=False))

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from synthcli.reports.terminal import audit_report
+from synthcli.reports.terminal import audit_report, selection_report
 
 
 def gate(metric: str, status: str, *columns: str, value: float | None = 0.5, failed: bool | None = None) -> dict:
@@ -89,3 +89,27 @@ def test_long_names_fit_80_columns() -> None:
     name = "a_column_with_a_name_of_more_than_fifty_characters_in_it"
     lines = shown([gate("accuracy.bivariate", "fail", name, name)], [metric("diversity.rare_category_coverage")])
     assert max(map(len, lines)) <= 80
+
+
+def test_a_choice_shows_the_best_why_others_are_out_and_the_rule() -> None:
+    numbers = {"accuracy": 0.8, "accuracy_reference": 0.9, "dcr_share": 0.51, "c2st_auc": 0.6, "utility_ratio": None}
+    row = {"name": "ctgan", "kind": "ctgan", "status": "scored", "seconds": 4.2, "score": 0.7, "reason": "", **numbers}
+    none = dict.fromkeys(("seconds", "score", *numbers))
+    rows = [
+        {**row, "best": True},
+        {**row, "name": "forest (trees 2)", "kind": "forest", "status": "out", "reason": "leaks", "best": False},
+        {**row, **none, "name": "tvae", "status": "out_of_time", "kind": "tvae", "best": False},
+    ]
+    told = {"leaderboard": rows, "rule": "the rule", "fitting_rows": 300, "validation_rows": 100}
+    out = io.StringIO()
+    Console(file=out, width=80, highlight=False).print(selection_report({"generator": "ctgan"}, told))
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert lines[3:] == [
+        "ctgan 0.800 0.900 0.510 0.600 – 4 0.700 best",
+        "forest #2 0.800 0.900 0.510 0.600 – 4 0.700 out",
+        "tvae – – – – – – – out of time",
+        "#2: forest (trees 2)",
+        "forest #2: leaks",
+        "learned from 300 training rows, judged by 100 others",
+        "the rule",
+    ]

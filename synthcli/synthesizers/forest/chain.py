@@ -1,0 +1,228 @@
+"""The chain of forests: columns in an order, each drawn given the ones before it.
+
+A model's files hold cells, trees and pools of cells sorted by leaf, and no row: neither which rows a pool's cells came
+from nor which cells of two pools belong together. They are JSON and npz; nothing in them is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from synthcli.artifacts import write_json
+from synthcli.config import FOREST_PRESETS
+from synthcli.config import Forest as Parameters
+from synthcli.errors import BadTableError, ConfigError
+from synthcli.schema import Schema
+from synthcli.seeds import generator
+from synthcli.synthesizers import boundary
+from synthcli.synthesizers.boundary import Boundary
+from synthcli.synthesizers.forest import cells, storage, weighting
+from synthcli.synthesizers.forest.cells import Cells
+from synthcli.synthesizers.forest.trees import Growth, Link, Shares, Target, Tree, draw, grow
+from synthcli.synthesizers.protocol import Completed, Progress
+
+Codes = NDArray[np.int64]
+
+#: Groups of cells that the splits of a number are judged by, and those of a category, at most.
+_GROUPS, _LEVELS = 24, 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forest:
+    """A fitted chain of forests; it knows its conditional law (``protocol.Conditional``)."""
+
+    boundary: Boundary
+    links: tuple[Link, ...]
+
+    @classmethod
+    def fit(
+        cls, train: pl.DataFrame, schema: Schema, parameters: Mapping[str, Any], seed: int, progress: Progress
+    ) -> Self:
+        """Learn from ``train``; ``parameters`` are those of ``config.generators.Forest``."""
+        if train.is_empty():
+            raise BadTableError("the training table has no rows", "give a table with at least one row")
+        chosen = Parameters.model_validate({"kind": "forest", **parameters})
+        edge, numbers = boundary.learn(train, schema)
+        progress(0.0, f"cutting {len(numbers)} columns into cells")
+        coded = {name: _coded(values, edge.codes[name]) for name, values in numbers.items()}
+        order = _order(coded, chosen.order, schema)
+        trees = _grow_all([coded[name] for name in order], order, chosen, seed, progress)
+        links = [Link(name, coded[name].cells, tuple(grown)) for name, grown in zip(order, trees, strict=True)]
+        return cls(edge, tuple(links))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: a forest ends as it should."""
+        return ()
+
+    def sample(self, rows: int, seed: int) -> pl.DataFrame:
+        """Return ``rows`` rows: each cell by a tree at random of its column's."""
+        columns: list[Codes] = []
+        for link in self.links:
+            columns.append(draw(link, columns, rows, generator(seed, "column", link.name)))
+        return self._decoded(columns, rows, seed)
+
+    def complete(self, given: pl.DataFrame, seed: int) -> Completed:
+        """Draw the empty cells of ``given`` by weighting (``weighting``); exact where the first columns are known."""
+        numbers, placed = self.boundary.encode(given)
+        known = {
+            link.name: _known(link, numbers[link.name], given[link.name].is_not_null().to_numpy())
+            for link in self.links
+            if link.name in numbers
+        }
+        columns = weighting.complete(self.links, known, given.height, seed)
+        return boundary.put_in(given, self._decoded(columns, given.height, seed), placed)
+
+    def _decoded(self, columns: Sequence[Codes], rows: int, seed: int) -> pl.DataFrame:
+        numbers: dict[str, NDArray[Any]] = {}
+        for link, codes in zip(self.links, columns, strict=True):
+            random = generator(seed, "within", link.name)
+            numbers[link.name] = codes if link.cells is None else link.cells.decode(codes, random)
+        return self.boundary.decode(numbers, rows, seed)
+
+    def save(self, folder: Path) -> None:
+        """Write ``columns.json``, how columns cross and stand in the chain, and ``forest.npz``, cells and trees."""
+        links = [{"name": link.name, "number": link.cells is not None, "trees": len(link.trees)} for link in self.links]
+        write_json(folder / "columns.json", {"boundary": self.boundary.to_dict(), "links": links})
+        storage.write(folder / "forest.npz", self.links)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+        document = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        return cls(Boundary.from_dict(document["boundary"]), storage.read(folder / "forest.npz", document["links"]))
+
+
+class _Coded(NamedTuple):
+    """A column in cells: ``codes`` below ``size``; ``cells`` where it is a number."""
+
+    codes: Codes
+    size: int
+    cells: Cells | None
+
+
+def _coded(values: NDArray[Any], code: boundary.Code) -> _Coded:
+    if isinstance(code, boundary.Levels):
+        return _Coded(values.astype(np.int64), len(code.values) + 1, None)
+    assert isinstance(code, boundary.Number | boundary.Moment)
+    found, codes = cells.learn(values, code.unit)
+    return _Coded(codes, len(found), found)
+
+
+def _known(link: Link, numbers: NDArray[Any], there: NDArray[np.bool_]) -> tuple[Codes, NDArray[np.bool_]]:
+    """Return the cells of a column's known numbers, and which are known."""
+    codes = np.maximum(numbers, 0) if link.cells is None else link.cells.encode(numbers)
+    return codes.astype(np.int64), there
+
+
+def _order(coded: Mapping[str, _Coded], first: Sequence[str], schema: Schema) -> list[str]:
+    """Return the columns in the chain's order: those asked for, then by rising number of groups.
+
+    A number counts as the groups that it is judged by, so that numbers come before categories of many levels; of these
+    groups trees can make as many thresholds as there are values, which is why the finest numbers come first.
+    """
+    unknown = [name for name in first if name not in schema]
+    if unknown:
+        raise ConfigError(
+            f"synthesizer.order names {unknown[0]!r}, which is no column that the forest learns",
+            f"name columns among {', '.join(list(coded)[:8])}{' …' if len(coded) > 8 else ''}",
+        )
+    asked = [name for name in first if name in coded]
+    place = {name: number for number, name in enumerate(coded)}
+
+    def rank(name: str) -> tuple[int, int, int]:
+        column = coded[name]
+        distinct = len(np.unique(column.codes))
+        return distinct if column.cells is None else min(distinct, _GROUPS), -distinct, place[name]
+
+    return asked + sorted((name for name in coded if name not in asked), key=rank)
+
+
+def _grow_all(
+    columns: Sequence[_Coded], names: Sequence[str], parameters: Parameters, seed: int, progress: Progress
+) -> list[list[Tree]]:
+    """Grow every tree of every column, in as many threads as there are processors; none depends on another."""
+    codes = [column.codes for column in columns]
+    ordered = [column.cells is not None for column in columns]
+    rows = len(codes[0]) if codes else 0
+    growth = _growth(parameters)
+    targets: list[Target] = []
+    for place, column in enumerate(columns):
+        targets.append(Target(column.codes, _groups(column, [target.groups for target in targets[:place]])))
+
+    def task(job: tuple[int, int]) -> Tree:
+        place, tree = job
+        random = generator(seed, "tree", names[place], tree)
+        shares = _shares(rows, tree, parameters.trees, parameters.max_rows, random)
+        return grow(codes[:place], ordered[:place], targets[place], shares, growth, int(random.integers(2**31)))
+
+    jobs = [(place, tree) for place in range(len(columns)) for tree in range(parameters.trees)]
+    grown: list[list[Tree]] = [[] for _ in columns]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        try:
+            for number, ((place, _), tree) in enumerate(zip(jobs, pool.map(task, jobs), strict=True)):
+                grown[place].append(tree)
+                progress((number + 1) / len(jobs), f"column {place + 1} of {len(columns)}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return grown
+
+
+def _growth(parameters: Parameters) -> Growth:
+    """Return how trees are grown: what ``privacy`` stands for, and what was set beside it."""
+    preset = FOREST_PRESETS[parameters.privacy]
+    chosen = {name: getattr(parameters, name) for name in preset}
+    return Growth(**{name: preset[name] if value is None else value for name, value in chosen.items()})
+
+
+def _shares(rows: int, tree: int, trees: int, most: int, random: np.random.Generator) -> Shares:
+    """Return a tree's halves of the rows; beyond ``most``, each tree fills its pools from another part of the rest."""
+    order = random.permutation(rows)
+    looked_at = order[:most]
+    half = len(looked_at) // 2
+    further = order[most:][tree::trees] if rows > most else order[:0]
+    return Shares(np.sort(looked_at[:half]), np.sort(looked_at[half:]), np.sort(further))
+
+
+def _groups(column: _Coded, before: Sequence[Codes]) -> Codes:
+    """Return for each row the group that splits are judged by."""
+    if column.cells is not None:
+        return cells.groups(column.codes, column.size, _GROUPS)[column.codes]
+    present, codes = np.unique(column.codes, return_inverse=True)
+    if len(present) <= _LEVELS:
+        return codes.astype(np.int64)
+    order = np.argsort(_first_axis(codes, len(present), before), kind="stable")
+    rank = np.empty(len(present), np.int64)
+    rank[order] = np.arange(len(present))
+    return cells.groups(rank[codes], len(present), _LEVELS)[rank[codes]]
+
+
+def _first_axis(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.float64]:
+    """Return a score for each level, alike for levels that go with like cells of the columns before.
+
+    It is the first principal axis of the levels' laws of those columns, in the chi-square metric.
+    """
+    rows = np.bincount(codes, minlength=size)
+    blocks = []
+    for groups in before:
+        width = int(groups.max()) + 1
+        law = np.bincount(groups, minlength=width) / len(groups)
+        counts = np.bincount(codes * width + groups, minlength=size * width).reshape(size, width)
+        blocks.append(((counts + cells.COMMON * law) / (rows[:, None] + cells.COMMON) - law) / np.sqrt(law + 1e-9))
+    if not blocks:
+        return -rows.astype(np.float64)
+    profile = np.hstack(blocks)
+    axis = np.linalg.eigh((profile * rows[:, None]).T @ profile)[1][:, -1]
+    scores: NDArray[np.float64] = profile @ axis
+    return scores
