@@ -74,9 +74,22 @@ def test_the_ends_are_means_of_the_five_outermost_rows_of_which_a_value_counts_f
     cells, _ = learn(np.array([1.0, 2, 2, 4, 4, 8, 100, 200, 300, 400, 500]), 0.0)
     assert cells.low[0] == pytest.approx((1 + 2 + 2 + 4 + 4) / 5)
     assert cells.high[-1] == pytest.approx(300)
-    lonely, _ = learn(np.array([1.0] + [6.0] * 50 + [7.0, 7.0]), 0.0)
-    assert lonely.low.tolist() == pytest.approx([5.0, 6.0, 6.0])  # (1 + 4·6) / 5, the common six, and from it on
-    assert lonely.high.tolist() == pytest.approx([6.0, 6.0, 6.4])  # (2·7 + 3·6) / 5
+
+
+def test_fewer_than_five_rows_beyond_all_common_values_count_as_the_nearest_one() -> None:
+    """An edge of their own, a mean with common values too, would tell how far out they lie."""
+    numbers = np.array([-1e6] + [6.0] * 50 + [7.0] * 4)
+    cells, codes = learn(numbers, 0.0)
+    assert cells.low.tolist() == cells.high.tolist() == [6.0]
+    assert set(codes.tolist()) == {0}
+    cells, codes = learn(np.append(numbers, 8.0), 0.0)
+    assert cells.low.tolist() == [6.0, 6.0]
+    assert cells.high.tolist() == pytest.approx([6.0, (4 * 7 + 8) / 5])
+
+
+def test_an_interval_before_a_common_value_holds_five_rows_where_the_run_does() -> None:
+    _, codes = learn(np.array([1.0, 2, 3, 4, 5, 6.5] + [10.0] * 20 + [12, 13, 14, 15, 16, 17]), 0.0)
+    assert np.bincount(codes).tolist() == [6, 20, 6]
 
 
 def test_intervals_hold_a_share_of_the_rows_and_fewer_towards_the_ends() -> None:
@@ -165,7 +178,10 @@ def test_what_twenty_rows_share_comes_back_exactly_and_shares_its_cell_with_none
     shared = np.isin(numbers, list(common))
     assert cells.decode(codes, np.random.default_rng(1))[shared].tolist() == numbers[shared].tolist()
     assert len(set(codes[shared].tolist())) == len(common)
-    assert not set(codes[shared].tolist()) & set(codes[~shared].tolist())
+    # Fewer than five rows beyond the outermost common value have the cell of that one.
+    outside = [(numbers < min(common)), (numbers > max(common))] if common else []
+    few = sum((side for side in outside if side.sum() < 5), np.zeros(len(numbers), np.bool_))
+    assert not set(codes[shared].tolist()) & set(codes[~shared & ~few].tolist())
 
 
 @given(columns)

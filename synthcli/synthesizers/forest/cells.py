@@ -19,7 +19,7 @@ Codes = NDArray[np.int64]
 
 #: Rows that share a number from which it is common; the usual least number of rows behind a category.
 COMMON = 5
-#: Numbers that may be common, and intervals, at most; rows of an interval, at least.
+#: Numbers that may be common, at most; intervals, about; rows of an interval, at least.
 _COMMON_AT_MOST, _INTERVALS, _LEAST = 1000, 256, 20
 #: Where numbers are mostly distinct, the rows that share a common one: at least, and as a share of all rows.
 _AMONG_DISTINCT, _SHARE = 20, 1 / 1000
@@ -63,7 +63,8 @@ class Cells:
     def decode(self, codes: Codes, draw: np.random.Generator) -> Floats:
         """Return a number for each code: the common value, or any of its interval, all equally likely."""
         low, high = (np.append(edges, np.nan)[codes] for edges in (self.low, self.high))
-        numbers: Floats = low + (high - low) * draw.random(len(codes))
+        share = draw.random(len(codes))
+        numbers: Floats = np.where(low == high, low, low * (1 - share) + high * share)
         return numbers
 
 
@@ -99,20 +100,37 @@ def _cut(values: Floats, counts: Codes, unit: float) -> tuple[Codes, Floats, Flo
     """Return the cell of each distinct value, and the cells' ends."""
     if not len(values):
         return np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
-    before, rows = np.cumsum(counts) - counts, int(counts.sum())
+    size, before, rows = len(values), np.cumsum(counts) - counts, int(counts.sum())
     common = _common(counts, rows)
+    first, last = _within(common, before, rows)
+    values, counts = values[first:last], counts[first:last]
+    common, before = common[first:last], before[first:last]
     starts = _starts(common, before, counts, rows)
-    first = np.flatnonzero(starts)
-    last = np.append(first[1:], len(values)) - 1
-    half = (values[first[1:]] + values[last[:-1]]) / 2
+    opens = np.flatnonzero(starts)
+    ends = np.append(opens[1:], len(values)) - 1
+    half = values[opens[1:]] / 2 + values[ends[:-1]] / 2
     # Next to a common value an interval reaches to the grid's next point, so that its end tells of no other value.
     low = np.concatenate([[_outer(values, counts)], half])
     high = np.concatenate([half, [-_outer(-values[::-1], counts[::-1])]])
-    alone = common[first]
-    low[1:] = np.where(alone[:-1], values[last[:-1]] + unit / 2, low[1:])
-    high[:-1] = np.where(alone[1:], values[first[1:]] - unit / 2, high[:-1])
-    low, high = np.where(alone, values[first], low), np.where(alone, values[first], high)
-    return np.cumsum(starts) - 1, np.minimum(low, high), np.maximum(low, high)
+    alone = common[opens]
+    low[1:] = np.where(alone[:-1], values[ends[:-1]] + unit / 2, low[1:])
+    high[:-1] = np.where(alone[1:], values[opens[1:]] - unit / 2, high[:-1])
+    low, high = np.where(alone, values[opens], low), np.where(alone, values[opens], high)
+    cell_of = np.pad(np.cumsum(starts) - 1, (first, size - last), mode="edge")
+    return cell_of, np.minimum(low, high), np.maximum(low, high)
+
+
+def _within(common: NDArray[np.bool_], before: Codes, rows: int) -> tuple[int, int]:
+    """Return the stretch of values without those of fewer rows than are common that lie beyond all common values.
+
+    Any interval for these few would tell how far out they are; they count as the nearest common value.
+    """
+    size, places = len(common), np.flatnonzero(common)
+    if not len(places):
+        return 0, size
+    first = places[0] if before[places[0]] < COMMON else 0
+    end = places[-1] + 1
+    return int(first), int(end if end < size and rows - before[end] < COMMON else size)
 
 
 def _common(counts: Codes, rows: int) -> NDArray[np.bool_]:
@@ -137,12 +155,15 @@ def _starts(common: NDArray[np.bool_], before: Codes, counts: Codes, rows: int) 
     starts[1:] |= common[:-1]
     widest = max(_LEAST, rows // _INTERVALS)
     held = 0
+    # Where the run that a value stands in ends, in rows.
+    following = np.searchsorted(np.flatnonzero(common), np.arange(len(common)))
+    run_ends = np.append(before[common], before[-1] + counts[-1])[following]
     for at in np.flatnonzero(~common).tolist():
         # Tails are thin, so that intervals near the ends hold few rows.
         needed = min(widest, max(COMMON, min(before[at], rows - before[at]) // 4))
         if starts[at]:
             held = 0
-        elif held >= needed and rows - before[at] >= COMMON:
+        elif held >= needed and run_ends[at] - before[at] >= COMMON:
             starts[at], held = True, 0
         held += counts[at]
     return starts
@@ -151,7 +172,7 @@ def _starts(common: NDArray[np.bool_], before: Codes, counts: Codes, rows: int) 
 def _outer(values: Floats, counts: Codes) -> float:
     """Return the mean of the least few cells of a column."""
     least = np.repeat(values[:COMMON], np.minimum(counts[:COMMON], COMMON))[:COMMON]
-    return float(least.mean())
+    return float((least / len(least)).sum())
 
 
 def _threshold(counts: Codes, most: int) -> int:

@@ -2,8 +2,8 @@
 
 A node's law is that of its held-out rows, shrunk towards its parent's law by ``strength`` rows' worth of prior: the
 node's weight is n/(n + strength). Each held-out row is judged by the node's law without itself (leave-one-out), so that
-a split of noise costs likelihood, the more the fewer rows it leaves. A subtree stays where it earns ``min_gain`` nats
-for each of its splits: a fixed price, so that more rows pay for more splits.
+a split of noise costs likelihood, the more the fewer rows it leaves; the parent's law is of all its rows. A subtree
+stays where it earns ``min_gain`` nats for each of its splits: a fixed price, so that more rows pay for more splits.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def prune(tree: Structure, grown: Floats, held: Floats, min_gain: float, min_lea
     tree was grown on, and those held out. No child keeps fewer than ``min_leaf`` held-out rows.
     """
     levels, parent = tree.levels, tree.parent
+    grown, held = grown.copy(), held.copy()
     for counts in (grown, held):
         for nodes in levels[:0:-1]:
             np.add.at(counts, parent[nodes], counts[nodes])

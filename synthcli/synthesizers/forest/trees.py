@@ -26,6 +26,8 @@ Ranks = NDArray[np.float32]
 _PRIOR_ROWS = 3.0
 #: Rows of a leaf, in the order of their numbers, within which a number is drawn between one and another.
 _NEIGHBOURS = 10
+#: Intervals to either side by which the chance of a known number is judged.
+_AROUND = 3
 #: The part of the best strength of a single tree that is kept: a cell is drawn by any of several trees, and their mean
 #: law varies less than each of theirs, so that it needs less of the prior.
 _AVERAGED = 0.5
@@ -113,15 +115,21 @@ class Tree:
         first, last = np.minimum(cells, partner), np.maximum(cells, partner)
         return np.where(inside, first + (random.random(len(place)) * (last - first + 1)).astype(np.int64), cells)
 
-    def chances(self, columns: Sequence[Codes], rows: Codes, cells: Codes) -> NDArray[np.float64]:
-        """Return the probability with which each of ``rows`` is given its one of ``cells`` by :meth:`draw`."""
+    def chances(
+        self, columns: Sequence[Codes], rows: Codes, cells: Codes, runs: Codes | None = None
+    ) -> NDArray[np.float64]:
+        """Return the probability with which each of ``rows`` is given its one of ``cells`` by :meth:`draw`.
+
+        It is that of a category or a common value. A number of an interval, which is drawn from between neighbours of a
+        pool, has that of the intervals around it, on average.
+        """
         node, parent = self.leaves(columns, rows), self.structure.parent
         chance, left = np.zeros(len(rows)), np.ones(len(rows))
         while True:
             held = (self.end - self.start)[node].astype(np.float64)
             top = parent[node] < 0
             stay = np.where(top, 1.0, held / (held + self.strength))
-            chance += left * stay * self._counted(node, cells) / held
+            chance += left * stay * self._counted(node, cells, runs) / held
             left = left * (1 - stay)
             if top.all():
                 return chance
@@ -149,8 +157,20 @@ class Tree:
             moving = moving[parent[node[moving]] >= 0]
         return node
 
-    def _counted(self, node: Codes, cells: Codes) -> Codes:
-        """Return how often each cell stands in the pool of its node."""
+    def _counted(self, node: Codes, cells: Codes, runs: Codes | None) -> NDArray[np.float64]:
+        """Return how often each cell, or on average one of those around it, stands in the pool of its node."""
+        if runs is None:
+            return self._count(node, cells).astype(np.float64)
+        total, number = np.zeros(len(cells)), np.zeros(len(cells))
+        for step in range(-_AROUND, _AROUND + 1):
+            near = np.clip(cells + step, 0, len(runs) - 1)
+            counts = near == cells if step == 0 else (runs[near] == runs[cells]) & (runs[cells] >= 0)
+            counts &= near == cells + step
+            total += np.where(counts, self._count(node, near), 0)
+            number += counts
+        return total / number
+
+    def _count(self, node: Codes, cells: Codes) -> Codes:
         keys, counts = self._counts
         asked = node * self._width + np.minimum(cells, self._width - 1)
         place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)

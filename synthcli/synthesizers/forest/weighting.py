@@ -4,7 +4,7 @@ Each row is followed by several particles along the chain (a particle filter; Go
 cell is drawn by each particle; at a known cell each is weighted by the chance that it would have drawn it, and where
 the weights have become too unequal a row's particles are drawn anew from themselves. At the end one of them is drawn by
 its weight. Where all known cells come first in the chain, one particle suffices and the law is exact; otherwise it
-tends to the exact one with the number of particles.
+tends to the exact one with the number of particles, a known number being told from others up to a few intervals.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _followed(chain: Chain, known: Known, rows: Codes, particles: int, random: n
             empty, met = np.flatnonzero(mine & ~there), np.flatnonzero(mine & there)
             cells[empty] = tree.draw(columns, empty, random, link.runs)
             if particles > 1 and len(met):
-                weight[met] += np.log(tree.chances(columns, met, cells[met]) + _UNSEEN)
+                weight[met] += np.log(tree.chances(columns, met, cells[met], link.runs) + _UNSEEN)
         columns.append(cells)
     if particles == 1:
         return columns
