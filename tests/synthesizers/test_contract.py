@@ -450,7 +450,7 @@ def test_completing_is_ruled_by_its_seed(learned: Learned, learned_again: Synthe
 
 
 def test_an_unknown_kind_lists_the_known_ones_and_names_the_nearest() -> None:
-    listed = "bootstrap, copula_gan, ctgan, gaussian_copula, independent, tvae"
+    listed = "bootstrap, copula_gan, ctgan, forest, gaussian_copula, independent, tvae"
     with pytest.raises(ConfigError, match=f"no known synthesizer; known are {listed}$") as caught:
         synthesizer_class("gausian_copula")
     assert caught.value.hint == "did you mean 'gaussian_copula'?"
