@@ -6,7 +6,8 @@ judged here, before any data is read.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import math
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -148,7 +149,7 @@ class TVAE(Neural):
 
 
 class Forest(Section):
-    """The project's own generator: each column by a forest of honest trees, given the columns before it."""
+    """The project's own generator: each column by a forest of trees, given the columns before it."""
 
     kind: Literal["forest"] = Field(description="The kind of generator.")
     privacy: Literal["low", "balanced", "high"] = Field(
@@ -156,9 +157,9 @@ class Forest(Section):
         description="How much of accuracy is given for distance from the training rows; it sets min_leaf, min_gain and "
         "honest where these are not given.",
     )
-    trees: Positive = Field(default=8, description="Trees for each column; a cell is drawn by one of them at random.")
+    trees: Positive = Field(default=5, description="Trees for each column; a cell is drawn by one of them at random.")
     min_leaf: Positive | None = Field(
-        default=None, description="Training rows whose cells a leaf's cells are drawn from, at least."
+        default=None, description="Judging rows in a leaf, at least, and of those that the tree is grown on as many."
     )
     min_gain: AtLeast0 | None = Field(
         default=None,
@@ -178,11 +179,25 @@ class Forest(Section):
     )
 
 
-#: What ``privacy`` stands for in a forest.
-FOREST_PRESETS: dict[str, dict[str, Any]] = {
-    "low": {"min_leaf": 10, "min_gain": 0.5, "honest": False},
-    "balanced": {"min_leaf": 30, "min_gain": 1.0, "honest": False},
-    "high": {"min_leaf": 60, "min_gain": 4.0, "honest": True},
+class ForestPreset(NamedTuple):
+    """What a ``privacy`` of a forest stands for."""
+
+    leaves: float
+    min_gain: float
+    honest: bool
+
+    def leaf(self, rows: int) -> int:
+        """Return ``min_leaf`` for ``rows`` rows: ``leaves`` times 20 or, if that is more, their cube root.
+
+        Leaves must hold more rows the more there are, but ever smaller a share of them, for their laws to come close.
+        """
+        return round(self.leaves * max(20.0, math.cbrt(rows)))
+
+
+FOREST_PRESETS = {
+    "low": ForestPreset(0.5, 0.5, False),
+    "balanced": ForestPreset(1.0, 1.0, False),
+    "high": ForestPreset(2.0, 4.0, True),
 }
 
 

@@ -39,7 +39,7 @@ def _pruned(
     tree: Structure, held: Counts, gain: float, leaf: int = 1, grown: Counts | None = None
 ) -> tuple[list[int], float]:
     """Return which nodes stay split, and the strength."""
-    structure, strength = prune(tree, _table(tree, grown or held), _table(tree, held), gain, leaf)
+    structure, _, strength = prune(tree, _table(tree, grown or held), _table(tree, held), gain, leaf)
     return structure.feature[structure.feature >= 0].tolist(), strength
 
 
@@ -53,17 +53,19 @@ def test_a_tree_knows_its_parents_and_levels() -> None:
 
 
 def test_a_cut_node_is_a_leaf_and_takes_all_below_it_away() -> None:
-    cut = TWO.cut(np.array([True, False, False, False, True, False, False]))
+    cut, number = TWO.cut(np.array([True, False, False, False, True, False, False]))
     assert cut.left.tolist() == [1, -1, 3, -1, -1]
     assert cut.right.tolist() == [2, -1, 4, -1, -1]
     assert cut.feature.tolist() == [0, -1, 4, -1, -1]
     assert cut.threshold.tolist() == [0.5, 0, 4.5, 0, 0]
+    assert number.tolist() == [0, 1, 1, 1, 2, 3, 4]
     # Node 3 wants to stay split, but node 1 above it does not.
-    lean = LEAN.cut(np.array([True, False, False, True, False, False, False]))
+    lean, number = LEAN.cut(np.array([True, False, False, True, False, False, False]))
     assert lean.left.tolist() == [1, -1, -1]
     assert lean.right.tolist() == [2, -1, -1]
-    assert TWO.cut(TWO.left >= 0).left.tolist() == TWO.left.tolist()
-    assert TWO.cut(np.zeros(7, np.bool_)).feature.tolist() == [-1]
+    assert number.tolist() == [0, 1, 1, 1, 1, 1, 2]
+    assert TWO.cut(TWO.left >= 0)[0].left.tolist() == TWO.left.tolist()
+    assert TWO.cut(np.zeros(7, np.bool_))[0].feature.tolist() == [-1]
 
 
 def test_a_split_that_predicts_perfectly_stays_until_its_price_is_its_gain() -> None:
@@ -149,7 +151,7 @@ def test_no_other_pruning_and_strength_is_likelier(
     chosen = [{-1, *kept} for many in range(len(splits) + 1) for kept in combinations(splits, many)]
     trees = [kept for kept in chosen if all(tree.parent[node] in kept for node in kept - {-1})]
     scores = [_score(tree, kept, grown, held, strength, gain) for kept in trees for strength in STRENGTHS]
-    structure, strength = prune(tree, _table(tree, grown), _table(tree, held), gain, leaf)
+    structure, _, strength = prune(tree, _table(tree, grown), _table(tree, held), gain, leaf)
     found = set(structure.feature[structure.feature >= 0].tolist())
     assert found | {-1} in trees
     assert _score(tree, found, grown, held, strength, gain) == pytest.approx(max(scores), abs=1e-9)

@@ -155,7 +155,7 @@ def _grow_all(
     codes = [column.codes for column in columns]
     ordered = [column.cells is not None for column in columns]
     rows = len(codes[0]) if codes else 0
-    growth = _growth(parameters)
+    growth = _growth(parameters, rows)
     targets: list[Target] = []
     for place, column in enumerate(columns):
         targets.append(Target(column.codes, _groups(column, [target.groups for target in targets[:place]])))
@@ -179,11 +179,16 @@ def _grow_all(
     return grown
 
 
-def _growth(parameters: Parameters) -> Growth:
-    """Return how trees are grown: what ``privacy`` stands for, and what was set beside it."""
+def _growth(parameters: Parameters, rows: int) -> Growth:
+    """Return how trees are grown on ``rows`` rows: what ``privacy`` stands for, and what was set beside it."""
     preset = FOREST_PRESETS[parameters.privacy]
-    chosen = {name: getattr(parameters, name) for name in preset}
-    return Growth(**{name: preset[name] if value is None else value for name, value in chosen.items()})
+    looked_at = min(rows, parameters.max_rows)
+    leaf, gain, honest = parameters.min_leaf, parameters.min_gain, parameters.honest
+    return Growth(
+        preset.leaf(looked_at) if leaf is None else leaf,
+        preset.min_gain if gain is None else gain,
+        preset.honest if honest is None else honest,
+    )
 
 
 def _shares(rows: int, tree: int, trees: int, most: int, random: np.random.Generator) -> Shares:

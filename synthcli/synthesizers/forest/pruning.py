@@ -57,24 +57,33 @@ class Structure:
                 return found
             found.append(np.concatenate([self.left[inner], self.right[inner]]))
 
-    def cut(self, keep: NDArray[np.bool_]) -> Structure:
-        """Return the tree in which a node stays split only where ``keep`` says so."""
+    def cut(self, keep: NDArray[np.bool_]) -> tuple[Structure, Ints]:
+        """Return the tree in which a node stays split only where ``keep`` says so, and where each node's rows are now.
+
+        That is the number of the node itself or of the leaf above it that took its rows.
+        """
         alive = np.zeros(len(self.left), np.bool_)
         alive[0] = True
         for nodes in self.levels:
             split = nodes[alive[nodes] & keep[nodes]]
             alive[self.left[split]] = alive[self.right[split]] = True
         nodes, number = np.flatnonzero(alive), np.cumsum(alive) - 1
+        parent = self.parent
+        for below in self.levels[1:]:
+            gone = below[~alive[below]]
+            number[gone] = number[parent[gone]]
         inner = keep[nodes]
         left, right = (np.where(inner, number[child[nodes]], -1) for child in (self.left, self.right))
         feature, threshold = (
             np.where(inner, part[nodes], none) for part, none in ((self.feature, -1), (self.threshold, 0.0))
         )
-        return Structure(left, right, feature, threshold)
+        return Structure(left, right, feature, threshold), number
 
 
-def prune(tree: Structure, grown: Floats, held: Floats, min_gain: float, min_leaf: int) -> tuple[Structure, float]:
-    """Return the tree without the splits that do not pay, and the strength under which it is likeliest.
+def prune(
+    tree: Structure, grown: Floats, held: Floats, min_gain: float, min_leaf: int
+) -> tuple[Structure, Ints, float]:
+    """Return the tree without the splits that do not pay, each node's new number, and the best strength.
 
     ``grown`` and ``held`` (nodes x groups) count the rows of each group that fall into each *leaf*: the rows that the
     tree was grown on, and those held out. No child keeps fewer than ``min_leaf`` held-out rows.
@@ -97,7 +106,7 @@ def prune(tree: Structure, grown: Floats, held: Floats, min_gain: float, min_lea
         if best is None or total > best[0]:
             best = total, keep, strength
     assert best is not None
-    return tree.cut(best[1]), best[2]
+    return *tree.cut(best[1]), best[2]
 
 
 def _likelihood(held: Floats, rows: Floats, prior: Floats, strength: float) -> Floats:

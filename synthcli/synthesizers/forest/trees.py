@@ -249,26 +249,30 @@ def grow(
     size = int(target.groups.max()) + 1
     ranks: list[Ranks | None] = [None] * len(columns)
     if not columns or size < 2 or len(shares.held) <= growth.min_leaf:
-        return _filled(Structure.stump(), ranks, 0.0, target.cells, columns, shares, growth.honest)
+        nowhere = np.zeros(len(shares.grown) + len(shares.held), np.int64)
+        return _filled(Structure.stump(), ranks, 0.0, target.cells, columns, shares, nowhere, growth.honest)
     rows, known = np.concatenate([shares.grown, shares.held]), len(shares.grown)
     groups = target.groups[rows]
-    table = np.empty((len(rows), len(columns)), np.float32)
+    table = np.empty((len(rows), len(columns)), np.float32, order="F")
     for place, cells in enumerate(columns):
         here = cells[rows]
         rank = None if ordered[place] else _ranks(here[:known], groups[:known], int(cells.max()) + 1, size)
         table[:, place], ranks[place] = (here if rank is None else rank[here]), rank
-    least = max(growth.min_leaf // 2, 1)
-    library = DecisionTreeClassifier(criterion="entropy", min_samples_leaf=least, random_state=seed)
-    found = library.fit(table[:known], groups[:known]).tree_
+    # Thresholds at random (Geurts, Ernst & Wehenkel 2006): trees differ more, bend less to their rows, and grow sooner.
+    library = DecisionTreeClassifier(
+        criterion="entropy", splitter="random", min_samples_leaf=growth.min_leaf, random_state=seed
+    )
+    found = library.fit(table[:known], groups[:known], check_input=False).tree_
     leaf = found.apply(table)
-    structure, strength = prune(
+    structure, number, strength = prune(
         Structure(found.children_left, found.children_right, found.feature, found.threshold),
         _table(leaf[:known], groups[:known], found.node_count, size),
         _table(leaf[known:], groups[known:], found.node_count, size),
         growth.min_gain,
         growth.min_leaf,
     )
-    return _filled(structure, ranks, strength * _AVERAGED, target.cells, columns, shares, growth.honest)
+    strength *= _AVERAGED
+    return _filled(structure, ranks, strength, target.cells, columns, shares, number[leaf], growth.honest)
 
 
 def _filled(
@@ -278,20 +282,25 @@ def _filled(
     cells: Codes,
     columns: Sequence[Codes],
     shares: Shares,
+    leaf: Codes,
     honest: bool,
 ) -> Tree:
-    """Return the tree with its pools; a tree without a split has nothing to be honest about and takes all rows."""
+    """Return the tree with its pools; ``leaf`` is where the rows fall that it was grown on and those held out.
+
+    A tree without a split has nothing to be honest about and takes all rows.
+    """
     used = np.unique(structure.feature[structure.feature >= 0])
     place = np.full(len(columns) + 1, -1)  # the last one stands for a leaf's -1
     place[used] = np.arange(len(used))
     nodes = Structure(structure.left, structure.right, place[structure.feature], structure.threshold)
-    own = [] if honest and len(used) else [shares.grown]
-    rows = np.concatenate([shares.held, shares.further, *own])
     empty = np.zeros(0, np.int64)
     bare = Tree(nodes, tuple(used.tolist()), tuple(ranks[at] for at in used), empty, empty, empty, strength)
-    leaf, pool = bare.leaves(columns, rows), cells[rows]
+    first = len(shares.grown) if honest and len(used) else 0
+    leaf = np.concatenate([leaf[first:], bare.leaves(columns, shares.further)])
+    pool = cells[np.concatenate([shares.grown, shares.held, shares.further])[first:]]
     start, end = _stretches(nodes, np.bincount(leaf, minlength=len(nodes.left)))
-    return Tree(nodes, bare.features, bare.ranks, start, end, pool[np.lexsort((pool, leaf))], strength)
+    size = int(pool.max()) + 1
+    return Tree(nodes, bare.features, bare.ranks, start, end, np.sort(leaf * size + pool) % size, strength)
 
 
 def _stretches(nodes: Structure, rows: Codes) -> tuple[Codes, Codes]:
