@@ -184,7 +184,7 @@ def balance() -> None:
             gap = figures["biv"] - figures["biv_ref"]
             found.append((figures["dcr"], gap, name))
             row = f"| {name} | {gap:+.4f} | {figures['dcr']:.3f} | {figures['near']:+.5f} | {figures['member']:.3f} |"
-            lines.append(f"{row} {figures['fit_s']:.1f} |")
+            lines.append(row)
             print(rows or "half", row, flush=True)
     (ROOT / "docs" / "balance.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (ROOT / "docs" / "balance.svg").write_text(picture(points), encoding="utf-8")
@@ -204,8 +204,8 @@ audited against both raw parts. Parameters that are not named are those of `priv
 
 ![accuracy against the DCR share](balance.svg)
 """
-_COLUMNS = """| parameters | accuracy | DCR share | near matches | membership | fit, s |
-|---|---|---|---|---|---|"""
+_COLUMNS = """| parameters | accuracy | DCR share | near matches | membership |
+|---|---|---|---|---|"""
 
 
 def picture(points: Mapping[int | None, list[tuple[float, float, str]]]) -> str:
