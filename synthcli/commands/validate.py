@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from synthcli.config import Config, GateRule, Resolved, ValidateSection
     from synthcli.config import FailOn as FailOnLevel
     from synthcli.gate import Earlier, Verdict
+    from synthcli.metrics.estimate import Estimate
+    from synthcli.profile import Profile
     from synthcli.reports.document import Report
     from synthcli.schema import Schema
 
 
 #: Rows below which a table of an audit is refused: every gate would be at the mercy of chance.
 MIN_ROWS = 50
+#: The pairs of columns that are shown as heat maps: the worst against their reference.
+PICTURED_PAIRS = 8
 
 
 class FailOn(StrEnum):
@@ -78,6 +82,8 @@ def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | 
     _check_columns(settings, tables.schema)
     estimates = audit(tables, _questions(settings), run.log.phase)
     verdicts = judge(estimates, *gates)
+    with run.log.phase("pictures"):
+        profile = _profile(tables, estimates, settings.protection.rare_category_min_count)
     document = report_document(
         estimates,
         verdicts,
@@ -88,12 +94,24 @@ def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | 
         versions=versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
         fail_on=settings.validation.fail_on,
+        profile=profile,
     )
     report = out / "validate" / "report.json"
     if not run.dry_run:
         write_json(report, document)
     ended = _outcome(document, verdicts, settings.validation.fail_on)
     return replace(ended, artifacts={} if run.dry_run else {"report": report})
+
+
+def _profile(tables: Tables, estimates: Sequence[Estimate], threshold: int) -> Profile:
+    """Return what the report's pictures are drawn from; a threshold that is off still leaves few rows out."""
+    from synthcli.encoding import MIN_CATEGORY_ROWS
+    from synthcli.profile import profile
+    from synthcli.reports.document import PAIR_ACCURACY
+
+    parts = {"train": tables.train, "holdout": tables.holdout, "synthetic": tables.synthetic}
+    pairs = [found.columns for found in estimates if found.name == PAIR_ACCURACY and found.columns][:PICTURED_PAIRS]
+    return profile(parts, tables.schema, [(a, b) for a, b in pairs], max(threshold, MIN_CATEGORY_ROWS))
 
 
 def _again(resolved: Resolved, stored: Path) -> Outcome:

@@ -24,7 +24,7 @@ import polars as pl
 from scipy import stats
 
 from synthcli.encoding import DistanceEncoding, Points
-from synthcli.metrics.estimate import LEVEL, Estimate, Interval, normal_interval, not_measured
+from synthcli.metrics.estimate import LEVEL, Curve, Estimate, Interval, normal_interval, not_measured
 from synthcli.metrics.neighbors import Nearest, nearest
 from synthcli.metrics.privacy import FAMILY, NOT_EXCHANGEABLE
 from synthcli.metrics.similarity import auc_se
@@ -285,6 +285,7 @@ def _quantile(name: str, ours: Floats, gaps: Gaps, theirs: Floats, held: Gaps, o
     other_low, other_high = quantile_interval(theirs, held.independent)
     value = mine - other
     what = "distance to the nearest training record" if name == DCR_P05 else "nearest over second nearest distance"
+    curves = tuple(_distribution(side, values) for side, values in (("synthetic", ours), ("holdout", theirs)))
     return Estimate(
         name,
         FAMILY,
@@ -299,7 +300,14 @@ def _quantile(name: str, ours: Floats, gaps: Gaps, theirs: Floats, held: Gaps, o
         reference_se=(other_high - other_low) / (2 * float(stats.norm.ppf(0.5 + LEVEL / 2))),
         detail=f"5 % quantile of the {what}: {mine:.4g} for {of}, {other:.4g} for {len(theirs):,} holdout rows",
         seed=seed,
+        curves=curves,
     )
+
+
+def _distribution(name: str, ordered: Floats) -> Curve:
+    """Return the share of sorted values (y) up to a value (x), at each hundredth of them but the outermost."""
+    shares = np.arange(1, 100) / 100
+    return Curve(name, tuple(round(_at(ordered, share), 6) for share in shares), tuple(shares.tolist()))
 
 
 def _gaps(found: Nearest, queries: Distinct, independent: int) -> Gaps:

@@ -19,6 +19,15 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """Points (x, y) of a curve that a value was read from, and whose it is; for pictures."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One measured quantity, of the whole table or of the columns that it names.
 
@@ -44,6 +53,8 @@ class Estimate:
         The columns that it is about: none for a table's own estimate, one, or a pair.
     seed
         The seed behind every random choice of the measurement.
+    curves
+        What a picture of it shows, where there is one.
     """
 
     name: str
@@ -64,6 +75,7 @@ class Estimate:
     detail: str = ""
     columns: tuple[str, ...] = ()
     seed: int | None = None
+    curves: tuple[Curve, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a measured estimate that is not finite: NaN would compare false and slip through gates."""
@@ -75,12 +87,14 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return {**asdict(self), "range": list(self.range), "columns": list(self.columns)}
+        curves = [{"name": curve.name, "x": list(curve.x), "y": list(curve.y)} for curve in self.curves]
+        return {**asdict(self), "range": list(self.range), "columns": list(self.columns), "curves": curves}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Estimate:
         """Rebuild an estimate from :meth:`to_dict`'s output."""
-        return cls(**{**data, "range": tuple(data["range"]), "columns": tuple(data["columns"])})
+        curves = tuple(Curve(curve["name"], tuple(curve["x"]), tuple(curve["y"])) for curve in data.get("curves", ()))
+        return cls(**{**data, "range": tuple(data["range"]), "columns": tuple(data["columns"]), "curves": curves})
 
 
 class Interval(NamedTuple):

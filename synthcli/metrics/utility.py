@@ -37,7 +37,7 @@ import polars as pl
 
 from synthcli.encoding import category_counts, numbers
 from synthcli.metrics.boosting import Features, Floats, Weighted, auc, learnable, one_thread, settings
-from synthcli.metrics.estimate import LEVEL, Estimate, Interval, not_measured
+from synthcli.metrics.estimate import LEVEL, Curve, Estimate, Interval, not_measured
 from synthcli.schema import Column, Kind, Schema
 from synthcli.seeds import generator
 
@@ -54,6 +54,8 @@ MIN_CLASS = 5  # rows of at least two classes in a level, so that nearly every r
 MAX_LEVELS = 20  # of a group column, the largest
 GAP, SUBGROUPS = "utility.generalization_gap", "utility.subgroup_gap"
 _NAMES = ("utility.tstr", "utility.trtr", "utility.ratio")
+_TRAINED_ON = ("trained on synthetic", "trained on real")
+CURVE_POINTS = 60
 
 #: (truth, predictions) -> score as a function of row weights
 Score = Callable[[npt.NDArray[Any], Floats], Weighted]
@@ -259,11 +261,12 @@ def _compare(task: Task, predictions: list[Floats], seed: int) -> tuple[Estimate
     se = float(draws[:, 1].std(ddof=1))
     shared: dict[str, Any] = {"n": rows, "direction": "higher", "range": task.bounds, "floor": floor}
     detail = f"{task.score_name} on {rows:,} holdout rows"
+    curves = [_roc(task, predicted, name) for predicted, name in zip(predictions, _TRAINED_ON, strict=True)]
     synthetic = Estimate(
         _NAMES[0], FAMILY, tstr, *_percentiles(draws[:, 0]), **shared,
-        reference=trtr, reference_kind="trained on real rows", reference_se=se, detail=detail,
+        reference=trtr, reference_kind="trained on real rows", reference_se=se, detail=detail, curves=curves[0],
     )  # fmt: skip
-    real = Estimate(_NAMES[1], FAMILY, trtr, *_percentiles(draws[:, 1]), **shared, detail=detail)
+    real = Estimate(_NAMES[1], FAMILY, trtr, *_percentiles(draws[:, 1]), **shared, detail=detail, curves=curves[1])
     if trtr - floor <= 3 * se:
         reason = f"real rows themselves predict the target no better than chance ({task.score_name} {trtr:.3f})"
         return synthetic, real, not_measured(_NAMES[2], FAMILY, reason, n=rows)
@@ -274,6 +277,27 @@ def _compare(task: Task, predictions: list[Floats], seed: int) -> tuple[Estimate
         floor=0.0, detail=f"skill over the floor of {floor:g}, synthetic over real training rows",
     )  # fmt: skip
     return synthetic, real, ratio
+
+
+def _roc(task: Task, predicted: Floats, name: str) -> tuple[Curve, ...]:
+    """Return the receiver operating characteristic of a target of two classes; of others there is none."""
+    if not task.classes or predicted.shape[1] != 2:
+        return ()
+    return (roc_curve(task.targets[1] == 1, predicted[:, 1], name),)
+
+
+def roc_curve(positive: npt.NDArray[np.bool_], score: Floats, name: str) -> Curve:
+    """Return the curve from (0, 0) to (1, 1): the share of the others (x) and of the positive (y) scored as high.
+
+    Of a long curve about ``CURVE_POINTS`` points are kept, evenly spread along it.
+    """
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)  # rows of one score are told from each other by no threshold
+    hits = np.concatenate([[0], np.cumsum(positive[order])[last]]) / positive.sum()
+    alarms = np.concatenate([[0], np.cumsum(~positive[order])[last]]) / (~positive).sum()
+    way = hits + alarms
+    kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], CURVE_POINTS)).clip(max=len(way) - 1))
+    return Curve(name, tuple(np.round(alarms[kept], 5).tolist()), tuple(np.round(hits[kept], 5).tolist()))
 
 
 def _generalization(task: Task, learned: list[tuple[Floats, npt.NDArray[Any]]], seed: int) -> Estimate:

@@ -1,8 +1,8 @@
 """The audit's report as plain data: what ``validate/report.json`` holds and every rendering starts from.
 
-It names columns and figures only: no category, no extreme and no row of a real table. ``Report`` is the form, from
-which the published JSON Schema follows (``docs/report.schema.json``), so that a report written long ago or by hand is
-checked before anything is read out of it.
+It names columns, figures and categories of many rows: no rare category, no extreme and no row of a real table.
+``Report`` is the form, from which the published JSON Schema follows (``docs/report.schema.json``), so that a report
+written long ago or by hand is checked before anything is read out of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from synthcli.config.models import FailOn
 from synthcli.errors import BadTableError, MissingFileError
 from synthcli.gate import Verdict, passes
 from synthcli.metrics.estimate import Estimate
+from synthcli.profile import Profile
 
 SCHEMA_VERSION = 1
 #: The metrics whose value for single columns, and for pairs, stand in the report's own fields.
@@ -101,6 +102,7 @@ class Report(_Part):
         description="By column, the worst against its reference first; those that were not measured come last."
     )
     pairs: list[PairPart] = Field(description="By pair of columns, the worst against its reference first.")
+    profile: Profile | None = Field(default=None, description="What pictures are drawn from.")
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -127,6 +129,7 @@ def report_document(
     versions: Mapping[str, str],
     created_at: datetime,
     fail_on: FailOn = "error",
+    profile: Profile | None = None,
 ) -> dict[str, Any]:
     """Return the report; its verdict is ``pass`` where no gate failed at the level that counts.
 
@@ -145,6 +148,7 @@ def report_document(
         gates=[_gate(verdict) for verdict in verdicts],
         columns=_columns(estimates, kinds),
         pairs=_pairs(estimates),
+        profile=profile,
     )
     return report.model_dump(mode="json")
 

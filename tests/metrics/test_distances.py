@@ -15,6 +15,7 @@ from scipy import stats
 from synthcli.encoding import DistanceEncoding
 from synthcli.metrics.distances import (
     Neighbourhood,
+    _distribution,
     closest_weights,
     dcr_share,
     distinct_points,
@@ -255,3 +256,10 @@ def test_equal_rows_by_the_thousand_take_no_memory() -> None:
     estimates = measure_distances(few[:16_000], few[16_000:], few[:3_000], schema, 1)
     assert estimates[DCR].value == pytest.approx(0.5)
     assert estimates[DCR].p_value > 0.01
+
+
+def test_the_picture_of_a_distance_shows_its_quantiles() -> None:
+    found = _distribution("synthetic", np.arange(1, 201) / 200)
+    assert found.x[:2] == (0.01, 0.02)
+    assert found.x[-1] == 0.99
+    assert found.y == tuple(np.arange(1, 100) / 100)

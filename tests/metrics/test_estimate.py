@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from synthcli.metrics.estimate import Estimate, jackknife_interval, jackknife_se, not_measured, wilson_interval
+from synthcli.metrics.estimate import Curve, Estimate, jackknife_interval, jackknife_se, not_measured, wilson_interval
 
 
 def test_wilson_interval_of_2_in_10_is_the_published_one() -> None:
@@ -42,6 +42,7 @@ def test_nan_is_refused_where_a_number_was_measured() -> None:
 
 
 def test_estimates_survive_json() -> None:
-    measured = Estimate("a.b", "a", 0.5, 0.4, 0.6, 9, "higher", (0.0, None), reference=0.7, reference_kind="x")
+    told = {"reference": 0.7, "reference_kind": "x", "curves": (Curve("who", (0.0, 1.0), (0.5, 1.0)),)}
+    measured = Estimate("a.b", "a", 0.5, 0.4, 0.6, 9, "higher", (0.0, None), **told)
     for estimate in (measured, not_measured("a.b", "a", "because")):
         assert Estimate.from_dict(json.loads(json.dumps(estimate.to_dict()))) == estimate

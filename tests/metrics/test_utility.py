@@ -12,7 +12,8 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from synthcli.metrics import utility
 from synthcli.metrics.boosting import auc
-from synthcli.metrics.utility import class_auc, measure_utility, negative_error, r2
+from synthcli.metrics.utility import CURVE_POINTS, class_auc, measure_utility, negative_error, r2, roc_curve
+from synthcli.schema import Column, Kind, Schema
 
 
 def measure(train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, **options) -> dict:
@@ -310,3 +311,35 @@ def test_targets_that_are_no_numbers_are_left_out_of_the_real_tables(value: floa
     found = measure(*parts, target="size")
     assert found["tstr"].n == 360
     assert found["trtr"].value > 0.2
+
+
+def test_a_curve_steps_once_for_rows_of_one_score() -> None:
+    # Scores .9 (positive), .5 (one of each), .1 (other): half a positive, then all and half the others, then all.
+    positive = np.array([False, True, True, False])
+    found = roc_curve(positive, np.array([0.1, 0.9, 0.5, 0.5]), "who")
+    assert (found.name, found.x, found.y) == ("who", (0.0, 0.0, 0.5, 1.0), (0.0, 0.5, 1.0, 1.0))
+
+
+def test_a_long_curve_keeps_its_ends_and_the_area_below_it() -> None:
+    rng = np.random.default_rng(1)
+    positive = rng.random(5000) < 0.3
+    score = rng.normal(positive, 1.0)
+    found = roc_curve(positive, score, "who")
+    assert len(found.x) <= CURVE_POINTS
+    assert (found.x[0], found.y[0], found.x[-1], found.y[-1]) == (0, 0, 1, 1)
+    area = np.trapezoid(found.y, found.x)
+    assert area == pytest.approx(auc(positive, score)(np.ones(5000)), abs=0.002)
+
+
+def test_only_a_target_of_two_classes_has_curves() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=400)
+    for target, dtype, kind, names in (
+        ((x > 0).astype(str), "String", Kind.CATEGORICAL, ["trained on synthetic", "trained on real"]),
+        (np.floor(x * 2).clip(-1, 1).astype(str), "String", Kind.CATEGORICAL, []),
+        (x * 3, "Float64", Kind.NUMERIC, []),
+    ):
+        frame = pl.DataFrame({"x": x, "y": target})
+        schema = Schema((Column("x", Kind.NUMERIC, "Float64"), Column("y", kind, dtype)))
+        found = measure_utility(frame, frame, frame, schema, target="y", exclude=(), seed=1)
+        assert [curve.name for estimate in found for curve in estimate.curves] == names

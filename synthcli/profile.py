@@ -1,0 +1,282 @@
+"""What the pictures of a report are drawn from: columns, worst pairs and associations of the three tables, in bins.
+
+A report is published, so no bin tells of few rows: a category that fewer training rows have than ``threshold`` counts
+as another one, a column's outer bins are open and hold at least as many rows, and bins of a pair that hold fewer are
+joined. Everything is a share of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from math import ceil, floor, log10
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from synthcli.encoding import CategoryAxis, Codes, CountEncoding, NumberAxis, category_counts, numbers
+from synthcli.metrics.accuracy import cramers_v
+from synthcli.schema import Column, Kind, Schema
+
+#: Categories that a picture shows by name, at most; bins between the ends of a column of numbers, about.
+CATEGORIES, NUMBER_BINS = 12, 30
+#: Columns whose associations are pictured, at most.
+DEPENDENCE = 60
+#: Rows of a table that are counted, at most.
+ROWS = 200_000
+#: The share of training rows that lies beyond either end of the inner bins, at least.
+OUTER = 0.01
+MISSING, OTHER, NEW = "(missing)", "(other)", "(new)"
+
+Floats = npt.NDArray[np.float64]
+Shares = list[list[float]]
+Frames = Mapping[str, pl.DataFrame]
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The shares of rows of the three tables in one bin, from ``low`` to ``high`` (``None``: open, or no number)."""
+
+    label: str
+    low: float | None
+    high: float | None
+    train: float
+    holdout: float
+    synthetic: float
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """One column's bins, from left to right or the most frequent category first."""
+
+    name: str
+    kind: str
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairProfile:
+    """Shares of rows by the bins of two columns: ``train[i][j]`` of a's bin i and b's bin j."""
+
+    a: str
+    b: str
+    a_labels: tuple[str, ...]
+    b_labels: tuple[str, ...]
+    train: Shares
+    holdout: Shares
+    synthetic: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """Cramér's V of every pair of columns on the grid of the accuracy metrics; 1 with itself."""
+
+    columns: tuple[str, ...]
+    train: Shares
+    holdout: Shares
+    synthetic: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that a report's pictures show beside its estimates."""
+
+    columns: tuple[ColumnProfile, ...]
+    pairs: tuple[PairProfile, ...]
+    dependence: Dependence | None
+
+
+def profile(tables: Frames, schema: Schema, pairs: Pairs, threshold: int) -> Profile:
+    """Return the profile of ``tables`` (train, holdout, synthetic).
+
+    ``pairs`` are those to picture. ``threshold`` is the least number of training rows that a bin may tell of by name.
+    Of larger tables ``ROWS`` rows at even distances are counted: a picture shows no thousandth.
+    """
+    least = max(threshold, 1)
+    thin = {side: frame.gather_every(_step(frame.height)) for side, frame in tables.items()}
+    encoding = CountEncoding.fit(thin["train"], schema)
+    codes = {side: encoding.encode(frame) for side, frame in thin.items()}
+    columns = tuple(ColumnProfile(c.name, c.kind.value, tuple(_bins(thin, c, least))) for c in schema.modelled)
+    return Profile(columns, tuple(_pair(encoding, codes, *pair, least) for pair in pairs), _dependence(encoding, codes))
+
+
+def _step(rows: int) -> int:
+    return max(1, -(-rows // ROWS))
+
+
+def _bins(tables: Frames, column: Column, least: int) -> Iterator[Bin]:
+    series = {side: frame[column.name] for side, frame in tables.items()}
+    if column.kind in (Kind.NUMERIC, Kind.DATETIME):
+        return _number_bins(series, column, least)
+    return _category_bins(series, least)
+
+
+def _number_bins(series: Mapping[str, pl.Series], column: Column, least: int) -> Iterator[Bin]:
+    """Yield equally wide bins between two inner quantiles of the training part, and open ones beyond them."""
+    values = {side: numbers(part) for side, part in series.items()}
+    known = {side: part[~np.isnan(part)] for side, part in values.items()}
+    edges = _edges(known["train"], column, least)
+    shares = {}
+    for side, part in known.items():
+        counts = np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1)
+        shares[side] = counts / max(len(values[side]), 1)
+    text = [_instant(edge, edges) if column.kind is Kind.DATETIME else _plain(edge) for edge in edges]
+    for at in range(len(edges) + 1):
+        own = {side: float(part[at]) for side, part in shares.items()}
+        if not len(edges):
+            label = "(any)"
+        else:
+            label = (
+                f"< {text[0]}" if at == 0 else f"≥ {text[-1]}" if at == len(edges) else f"{text[at - 1]} … {text[at]}"
+            )
+        low = float(edges[at - 1]) if at else None
+        high = float(edges[at]) if at < len(edges) else None
+        yield Bin(label, low, high, **own)
+    yield from _missing_bin({side: float(np.isnan(part).mean()) if len(part) else 0.0 for side, part in values.items()})
+
+
+def _edges(train: Floats, column: Column, least: int) -> Floats:
+    """Return round edges, equally far apart, with at least ``least`` training rows below and above all of them."""
+    if len(train) < 2 * least:
+        return np.empty(0)
+    ordered = np.sort(train)
+    skipped = max(least, ceil(len(ordered) * OUTER))
+    low, high = float(ordered[skipped]), float(ordered[-1 - skipped])
+    whole = column.kind is Kind.NUMERIC and column.decimals == 0
+    if low < high:
+        width = _round_width((high - low) / NUMBER_BINS, whole)
+        edges = (np.arange(ceil(low / width), floor(high / width) + 1) * width).astype(np.float64)
+    else:  # nearly all rows share one value
+        edges = np.array([low, low + 10.0 ** -(6 if column.decimals is None else column.decimals)])
+    below = np.searchsorted(ordered, edges, side="left")
+    kept: Floats = edges[(below >= least) & (len(ordered) - below >= least)]
+    return kept
+
+
+def _round_width(width: float, whole: bool) -> float:
+    """Return the least of 1, 2, 5 or 10 times a power of ten that is at least ``width``, 1 at least if ``whole``."""
+    power = 10.0 ** floor(log10(width))
+    rounded = next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= width * (1 - 1e-9))
+    return max(rounded, 1.0) if whole else rounded
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+
+
+def _instant(edge: float, edges: Floats) -> str:
+    """Return an instant (microseconds) as a date, with the time of day where bins are shorter than a day."""
+    daily = len(edges) < 2 or edges[1] - edges[0] >= 86_400e6
+    return str(np.datetime_as_string(np.datetime64(int(edge), "us"), unit="D" if daily else "m")).replace("T", " ")
+
+
+def _category_bins(series: Mapping[str, pl.Series], least: int) -> Iterator[Bin]:
+    """Yield the training part's most frequent categories, then all others, those it lacks among them."""
+    tally = category_counts(series["train"]).filter(pl.col("count") >= least).head(CATEGORIES)
+    found = {side: dict(category_counts(part).rows()) for side, part in series.items()}
+    rows = {side: max(len(part), 1) for side, part in series.items()}
+    shown = tally["level"].to_list()
+    for level in shown:
+        yield Bin(_text(level), None, None, **{side: found[side].get(level, 0) / rows[side] for side in found})
+    rest = {
+        side: max(1 - (sum(counts.get(level, 0) for level in shown) + series[side].null_count()) / rows[side], 0.0)
+        for side, counts in found.items()
+    }
+    if any(share > 1e-12 for share in rest.values()):
+        yield Bin(OTHER, None, None, **rest)
+    yield from _missing_bin({side: part.null_count() / rows[side] for side, part in series.items()})
+
+
+def _missing_bin(shares: Mapping[str, float]) -> Iterator[Bin]:
+    if any(shares.values()):
+        yield Bin(MISSING, None, None, **shares)
+
+
+def _text(level: object) -> str:
+    return str(level).lower() if isinstance(level, bool) else str(level)
+
+
+def _pair(encoding: CountEncoding, codes: Mapping[str, Codes], a: str, b: str, least: int) -> PairProfile:
+    """Return the shares of rows by the bins of two columns, on the grid that the accuracy metrics count on."""
+    places = [encoding.names.index(name) for name in (a, b)]
+    grids = [_grid(encoding, place, codes["train"][place], least) for place in places]
+    labels = [np.array(names, dtype=object) for names, _ in grids]
+    sizes = len(labels[0]), len(labels[1])
+    counts = {}
+    for side, coded in codes.items():
+        one, other = (place_of[coded[place]] for place, (_, place_of) in zip(places, grids, strict=True))
+        counts[side] = np.bincount(one * sizes[1] + other, minlength=sizes[0] * sizes[1]).reshape(sizes)
+    every = np.sum(list(counts.values()), axis=0)
+    filled = np.flatnonzero(every.sum(axis=1)), np.flatnonzero(every.sum(axis=0))
+    found = {side: _rounded(part[np.ix_(*filled)] / max(int(part.sum()), 1)) for side, part in counts.items()}
+    names = [tuple(kept[at].tolist()) for kept, at in zip(labels, filled, strict=True)]
+    return PairProfile(a, b, names[0], names[1], **found)
+
+
+def _rounded(shares: Floats) -> Shares:
+    rounded: Shares = np.round(shares, 6).tolist()
+    return rounded
+
+
+def _grid(
+    encoding: CountEncoding, place: int, train: Codes, least: int
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return a column's bins by label, and the bin of each code."""
+    axis, column = encoding.axes[place], encoding.columns[place]
+    counts = np.bincount(train, minlength=axis.cardinality)
+    if isinstance(axis, NumberAxis):
+        return _number_grid(axis, counts, column, least)
+    assert isinstance(axis, CategoryAxis)
+    return _category_grid(axis, counts, least)
+
+
+def _number_grid(
+    axis: NumberAxis, counts: npt.NDArray[np.int64], column: Column, least: int
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Join neighbouring bins until each has enough training rows; what lies beyond the range is in the outer bins."""
+    ends, held = [], 0
+    inner = counts[3:]
+    for at, count in enumerate(inner):
+        held += int(count)
+        if held >= least and at < len(inner) - 1:
+            ends.append(at)
+            held = 0
+    if ends and held < least:
+        ends.pop()
+    cuts = axis.cuts[ends]
+    text = [_instant(cut, cuts) if column.kind is Kind.DATETIME else _plain(float(cut)) for cut in cuts]
+    labels = (
+        [f"≤ {text[0]}", *(f"{one} … {two}" for one, two in pairwise(text)), f"> {text[-1]}"] if text else ["(any)"]
+    )
+    bins = np.searchsorted(np.array(ends), np.arange(len(inner)), side="left")
+    return (*labels, MISSING), np.concatenate([[len(labels), 0, len(labels) - 1], bins]).astype(np.int64)
+
+
+def _category_grid(
+    axis: CategoryAxis, counts: npt.NDArray[np.int64], least: int
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    shown = [at for at in range(len(axis.frequent)) if counts[3 + at] >= least]
+    labels = (*(_text(axis.frequent[at]) for at in shown), OTHER, NEW, MISSING)
+    bins = np.full(axis.cardinality, len(shown), np.int64)
+    bins[:3] = len(shown) + 2, len(shown) + 1, len(shown)
+    bins[[3 + at for at in shown]] = np.arange(len(shown))
+    return labels, bins
+
+
+def _dependence(encoding: CountEncoding, codes: Mapping[str, Codes]) -> Dependence | None:
+    """Return Cramér's V of all pairs of the first columns."""
+    names, sizes = encoding.names[:DEPENDENCE], encoding.cardinalities
+    if len(names) < 2:
+        return None
+    found = {}
+    for side, coded in codes.items():
+        table = np.eye(len(names))
+        for one, other in combinations(range(len(names)), 2):
+            flat = coded[one].astype(np.intp) * sizes[other] + coded[other]
+            counts = np.bincount(flat, minlength=sizes[one] * sizes[other]).reshape(sizes[one], sizes[other])
+            table[one, other] = table[other, one] = float(cramers_v(counts))
+        found[side] = _rounded(table)
+    return Dependence(names, **found)
