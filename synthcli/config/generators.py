@@ -178,6 +178,13 @@ class Forest(Section):
         default=50_000, description="Rows that a tree is grown and judged on, at most; all rows fill the leaves."
     )
 
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        for place, name in enumerate(self.order):
+            if name in self.order[:place]:
+                raise refusal(f"order: {name!r} is named twice")
+        return self
+
 
 class ForestPreset(NamedTuple):
     """What a ``privacy`` of a forest stands for."""

@@ -65,15 +65,18 @@ def test_equal_numbers_count_as_so_many_rows_of_an_interval() -> None:
 
 
 def test_a_number_that_no_cell_holds_goes_to_the_nearest_and_an_edge_to_the_cell_above() -> None:
-    cells = Cells(np.array([0.0, 3.0, 10.0, 20.0]), np.array([0.0, 10.0, 20.0, 20.0]))
+    cells = Cells(np.array([0.0, 3.0, 10.0, 20.0]), np.array([0.0, 10.0, 20.0, 20.0]), np.zeros(4, np.bool_))
     asked = np.array([-7, 0, 1.4, 1.6, 3, 9.9, 10, 19.9, 20, 99, np.inf, -np.inf, np.nan])
     assert cells.encode(asked).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0, 4]
 
 
-def test_the_ends_are_means_of_the_five_outermost_rows_of_which_a_value_counts_five_at_most() -> None:
+def test_the_ends_are_means_of_the_five_outermost_rows_of_which_a_value_counts_twice_at_most() -> None:
     cells, _ = learn(np.array([1.0, 2, 2, 4, 4, 8, 100, 200, 300, 400, 500]), 0.0)
     assert cells.low[0] == pytest.approx((1 + 2 + 2 + 4 + 4) / 5)
     assert cells.high[-1] == pytest.approx(300)
+    clipped, _ = learn(np.array([*[3.5] * 5, 4, 5, 6, 8, 9, *range(20, 90), *[99.5] * 4]), 0.0)
+    assert clipped.low[0] == pytest.approx((3.5 + 3.75) / 2)  # 5, 5, 6 … would lie beyond the first cell
+    assert clipped.high[-1] == pytest.approx((99.5 + 87.5) / 2)
 
 
 def test_fewer_than_five_rows_beyond_all_common_values_count_as_the_nearest_one() -> None:
@@ -84,7 +87,7 @@ def test_fewer_than_five_rows_beyond_all_common_values_count_as_the_nearest_one(
     assert set(codes.tolist()) == {0}
     cells, codes = learn(np.append(numbers, 8.0), 0.0)
     assert cells.low.tolist() == [6.0, 6.0]
-    assert cells.high.tolist() == pytest.approx([6.0, (4 * 7 + 8) / 5])
+    assert cells.high.tolist() == [6.0, (6.5 + 8) / 2]
 
 
 def test_an_interval_before_a_common_value_holds_five_rows_where_the_run_does() -> None:
@@ -211,15 +214,16 @@ def test_no_value_of_fewer_than_five_rows_is_an_end_of_a_cell(seed: int, rare: i
     assert ends >= _values(numbers, 20)
 
 
-def test_a_run_is_a_stretch_of_intervals_between_common_values() -> None:
-    cells = Cells(np.array([0.0, 1.0, 2.0, 5.0, 5.0, 6.0, 9.0]), np.array([1.0, 2.0, 5.0, 5.0, 6.0, 7.0, 9.0]))
+def test_a_run_is_a_stretch_of_cells_between_values_that_stand_alone() -> None:
+    ends = np.array([0.0, 1.0, 2.0, 5.0, 5.0, 6.0, 9.0]), np.array([1.0, 2.0, 5.0, 5.0, 6.0, 7.0, 9.0])
+    cells = Cells(*ends, np.array([0, 0, 0, 1, 0, 0, 1], np.bool_))
     runs = cells.runs.tolist()
     assert [run == -1 for run in runs] == [False, False, False, True, False, False, True, True]
     assert runs[0] == runs[1] == runs[2] != runs[4] == runs[5]
 
 
 def test_a_number_is_drawn_evenly_from_its_interval() -> None:
-    cells = Cells(np.array([-2.0, 5.0]), np.array([2.0, 5.0]))
+    cells = Cells(np.array([-2.0, 5.0]), np.array([2.0, 5.0]), np.array([False, True]))
     drawn = cells.decode(np.repeat([0, 1, 2], 20_000), np.random.default_rng(1))
     counts = np.histogram(drawn[:20_000], bins=8, range=(-2, 2))[0]
     assert (np.abs(counts - 2500) < 4.5 * np.sqrt(20_000 / 8 * 7 / 8)).all()
@@ -253,3 +257,16 @@ def test_groups_are_runs_of_cells_with_frequent_ones_alone(counts: list[int], mo
     assert found.max() + 1 <= left + 1 + 2 * alone.sum()
     pooled = np.bincount(found, weights=np.where(alone, 0, rows))
     assert pooled.max() <= max(rows[~alone].sum() / left, 1) + rows[~alone].max(initial=0)
+
+
+def test_a_common_value_stands_alone_in_a_column_of_few_values_and_where_it_outdoes_those_around() -> None:
+    few, _ = learn(np.repeat(np.arange(32.0), 9), 1.0)
+    assert few.alone.all()
+    # One more value: they are all alike, and none stands out but the one of more than three times as many rows.
+    many, _ = learn(np.repeat(np.arange(33.0), [9] * 20 + [28] + [9] * 12), 1.0)
+    assert np.flatnonzero(many.alone).tolist() == [20]
+    assert many.low.tolist() == many.high.tolist() == list(range(33))
+    equal, _ = learn(np.repeat(np.arange(33.0), [9] * 20 + [27] + [9] * 12), 1.0)
+    assert not equal.alone.any()
+    # An interval never stands alone, whatever it holds.
+    assert not learn(np.arange(500.0), 1.0)[0].alone.any()

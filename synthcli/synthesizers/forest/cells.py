@@ -1,9 +1,9 @@
 """A column as a small alphabet: every number in one of its cells, every category a cell of its own.
 
-Trees and pools see cells only, so that a model holds no training number. A value that is common is a cell by itself and
-comes out as it is. What lies between common values is cut into intervals of several rows each, and a number is drawn
-anew, evenly, from the whole of its interval. Edges lie half way between neighbouring values; the outermost two are
-means of several extreme values.
+Trees and pools see cells only, so that a model holds no number of few training rows. A value that is common is a cell
+by itself and comes out as it is. What lies between common values is cut into intervals of several rows each; a number
+is drawn anew, evenly, from the whole of its interval. Edges lie half way between neighbouring values; the outermost two
+are means of several extreme values.
 """
 
 from __future__ import annotations
@@ -25,26 +25,32 @@ _COMMON_AT_MOST, _INTERVALS, _LEAST = 1000, 256, 20
 _AMONG_DISTINCT, _SHARE = 20, 1 / 1000
 #: Values to either side by which it is told whether numbers are mostly distinct.
 _NEARBY = 8
+#: How often one value counts in the mean that stands for an end of a column.
+_AT_AN_END = 2
+#: Values of a column that all stand alone, at most; else, how often a value occurs against the median of those nearby.
+_FEW_VALUES, _OUTDOES = 32, 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
     """A number's cells in ascending order: from ``low[i]`` to ``high[i]``, a common value where both are equal.
 
-    Cell ``len(low)`` is a missing number.
+    Cell ``len(low)`` is a missing number. ``alone[i]`` says that a common value is more frequent than those around it,
+    or one of few: no number lies between it and another in more than the arithmetic.
     """
 
     low: Floats
     high: Floats
+    alone: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.low) + 1
 
     @property
     def runs(self) -> Codes:
-        """A number for each cell: that of its run of neighbouring intervals; -1 for common values and missing."""
-        common = np.append(self.low == self.high, True)
-        return np.where(common, -1, np.cumsum(common))
+        """A number for each cell: that of its run of neighbours; -1 for values that stand alone, and for missing."""
+        alone = np.append(self.alone, True)
+        return np.where(alone, -1, np.cumsum(alone))
 
     def encode(self, numbers: Floats) -> Codes:
         """Return the cell that holds each number, or else the nearest one; NaN is missing."""
@@ -72,10 +78,10 @@ def learn(numbers: Floats, unit: float) -> tuple[Cells, Codes]:
     """Return a column's cells and the cell of each of its numbers (NaN: missing); ``unit`` is its grid, 0 for none."""
     absent = np.isnan(numbers)
     values, places, counts = np.unique(numbers[~absent], return_inverse=True, return_counts=True)
-    cell_of, low, high = _cut(values, counts, unit)
-    codes = np.full(len(numbers), len(low), np.int64)
+    cell_of, found = _cut(values, counts, unit)
+    codes = np.full(len(numbers), len(found.low), np.int64)
     codes[~absent] = cell_of[places]
-    return Cells(low, high), codes
+    return found, codes
 
 
 def groups(codes: NDArray[Any], size: int, most: int) -> Codes:
@@ -96,28 +102,29 @@ def groups(codes: NDArray[Any], size: int, most: int) -> Codes:
     return np.cumsum(starts) - 1
 
 
-def _cut(values: Floats, counts: Codes, unit: float) -> tuple[Codes, Floats, Floats]:
-    """Return the cell of each distinct value, and the cells' ends."""
+def _cut(values: Floats, counts: Codes, unit: float) -> tuple[Codes, Cells]:
+    """Return the cell of each distinct value, and the cells."""
     if not len(values):
-        return np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+        return np.zeros(0, np.int64), Cells(np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
     size, before, rows = len(values), np.cumsum(counts) - counts, int(counts.sum())
     common = _common(counts, rows)
+    lone = _alone(counts, common)
     first, last = _within(common, before, rows)
     values, counts = values[first:last], counts[first:last]
-    common, before = common[first:last], before[first:last]
+    common, before, lone = common[first:last], before[first:last], lone[first:last]
     starts = _starts(common, before, counts, rows)
     opens = np.flatnonzero(starts)
     ends = np.append(opens[1:], len(values)) - 1
     half = values[opens[1:]] / 2 + values[ends[:-1]] / 2
     # Next to a common value an interval reaches to the grid's next point, so that its end tells of no other value.
-    low = np.concatenate([[_outer(values, counts)], half])
-    high = np.concatenate([half, [-_outer(-values[::-1], counts[::-1])]])
+    low = np.concatenate([[_outer(values, counts, half)], half])
+    high = np.concatenate([half, [-_outer(-values[::-1], counts[::-1], -half[::-1])]])
     alone = common[opens]
     low[1:] = np.where(alone[:-1], values[ends[:-1]] + unit / 2, low[1:])
     high[:-1] = np.where(alone[1:], values[opens[1:]] - unit / 2, high[:-1])
     low, high = np.where(alone, values[opens], low), np.where(alone, values[opens], high)
     cell_of = np.pad(np.cumsum(starts) - 1, (first, size - last), mode="edge")
-    return cell_of, np.minimum(low, high), np.maximum(low, high)
+    return cell_of, Cells(np.minimum(low, high), np.maximum(low, high), lone[opens])
 
 
 def _within(common: NDArray[np.bool_], before: Codes, rows: int) -> tuple[int, int]:
@@ -148,6 +155,19 @@ def _common(counts: Codes, rows: int) -> NDArray[np.bool_]:
     return common
 
 
+def _alone(counts: Codes, common: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which common values stand alone: all of a column of few values, else those that outdo the ones around."""
+    if len(counts) <= _FEW_VALUES:
+        return common
+    around = np.pad(counts.astype(np.float64), _NEARBY, constant_values=np.nan)
+    places = np.flatnonzero(common)
+    windows = np.lib.stride_tricks.sliding_window_view(around, 2 * _NEARBY + 1)[places].copy()
+    windows[:, _NEARBY] = np.nan
+    alone = np.zeros(len(counts), np.bool_)
+    alone[places] = counts[places] > _OUTDOES * np.nanmedian(windows, axis=1)
+    return alone
+
+
 def _starts(common: NDArray[np.bool_], before: Codes, counts: Codes, rows: int) -> NDArray[np.bool_]:
     """Return which values open a cell."""
     starts = common.copy()
@@ -169,10 +189,15 @@ def _starts(common: NDArray[np.bool_], before: Codes, counts: Codes, rows: int) 
     return starts
 
 
-def _outer(values: Floats, counts: Codes) -> float:
-    """Return the mean of the least few cells of a column."""
-    least = np.repeat(values[:COMMON], np.minimum(counts[:COMMON], COMMON))[:COMMON]
-    return float((least / len(least)).sum())
+def _outer(values: Floats, counts: Codes, edges: Floats) -> float:
+    """Return the mean of the least few numbers of a column, each of them twice at most, but no more than halfway to
+    the first of the cells' ``edges``.
+
+    The very least may have been clipped to one and the same, which the mean of these alone would be.
+    """
+    least = np.repeat(values[:COMMON], np.minimum(counts[:COMMON], _AT_AN_END))[:COMMON]
+    mean = float((least / len(least)).sum())
+    return min(mean, float(values[0] / 2 + edges[0] / 2)) if len(edges) else mean
 
 
 def _threshold(counts: Codes, most: int) -> int:

@@ -156,15 +156,17 @@ def _grow_all(
     ordered = [column.cells is not None for column in columns]
     rows = len(codes[0]) if codes else 0
     growth = _growth(parameters, rows)
-    targets: list[Target] = []
-    for place, column in enumerate(columns):
-        targets.append(Target(column.codes, _groups(column, [target.groups for target in targets[:place]])))
+    groups = [_groups(column) for column in columns]
 
     def task(job: tuple[int, int]) -> Tree:
         place, tree = job
         random = generator(seed, "tree", names[place], tree)
         shares = _shares(rows, tree, parameters.trees, parameters.max_rows, random)
-        return grow(codes[:place], ordered[:place], targets[place], shares, growth, int(random.integers(2**31)))
+        judged = groups[place]
+        if columns[place].cells is None and columns[place].size > _LEVELS:
+            judged = _like_groups(codes[place], groups[:place], shares.grown)
+        target = Target(codes[place], judged)
+        return grow(codes[:place], ordered[:place], target, shares, growth, int(random.integers(2**31)))
 
     jobs = [(place, tree) for place in range(len(columns)) for tree in range(parameters.trees)]
     grown: list[list[Tree]] = [[] for _ in columns]
@@ -200,21 +202,38 @@ def _shares(rows: int, tree: int, trees: int, most: int, random: np.random.Gener
     return Shares(np.sort(looked_at[:half]), np.sort(looked_at[half:]), np.sort(further))
 
 
-def _groups(column: _Coded, before: Sequence[Codes]) -> Codes:
-    """Return for each row the group that splits are judged by."""
+def _groups(column: _Coded) -> Codes:
+    """Return for each row the group of its cell: of numbers those of like size, of categories those as frequent."""
     if column.cells is not None:
         return cells.groups(column.codes, column.size, _GROUPS)[column.codes]
     present, codes = np.unique(column.codes, return_inverse=True)
     if len(present) <= _LEVELS:
         return codes.astype(np.int64)
-    order = np.argsort(_first_axis(codes, len(present), before), kind="stable")
-    rank = np.empty(len(present), np.int64)
-    rank[order] = np.arange(len(present))
-    return cells.groups(rank[codes], len(present), _LEVELS)[rank[codes]]
+    return _grouped(codes, -np.bincount(codes).astype(np.float64))
+
+
+def _like_groups(column: Codes, before: Sequence[Codes], grown: Codes) -> Codes:
+    """Return for each row the group of its category: categories that go with like cells of the columns before.
+
+    Only the rows that a tree is grown on tell which are alike: the rows that judge its splits would find their own
+    chances in the groups again, the more the fewer rows a category has.
+    """
+    if not before:
+        return _groups(_Coded(column, int(column.max()) + 1, None))
+    codes = np.unique(column, return_inverse=True)[1]
+    size = int(codes.max()) + 1
+    return _grouped(codes, _first_axis(codes[grown], size, [groups[grown] for groups in before]))
+
+
+def _grouped(codes: Codes, score: NDArray[np.float64]) -> Codes:
+    """Return for each row the group of its level, levels of like score together."""
+    rank = np.empty(len(score), np.int64)
+    rank[np.argsort(score, kind="stable")] = np.arange(len(score))
+    return cells.groups(rank[codes], len(score), _LEVELS)[rank[codes]]
 
 
 def _first_axis(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.float64]:
-    """Return a score for each level, alike for levels that go with like cells of the columns before.
+    """Return a score for each level, alike for levels that go with like groups of the columns before.
 
     It is the first principal axis of the levels' laws of those columns, in the chi-square metric.
     """
@@ -225,8 +244,6 @@ def _first_axis(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.
         law = np.bincount(groups, minlength=width) / len(groups)
         counts = np.bincount(codes * width + groups, minlength=size * width).reshape(size, width)
         blocks.append(((counts + cells.COMMON * law) / (rows[:, None] + cells.COMMON) - law) / np.sqrt(law + 1e-9))
-    if not blocks:
-        return -rows.astype(np.float64)
     profile = np.hstack(blocks)
     axis = np.linalg.eigh((profile * rows[:, None]).T @ profile)[1][:, -1]
     scores: NDArray[np.float64] = profile @ axis

@@ -36,6 +36,7 @@ def _flat(links: Sequence[Link]) -> dict[str, NDArray[Any]]:
         "cells": np.array([len(number.low) for number in numbers], np.int64),
         "low": _joined([number.low for number in numbers], np.float64),
         "high": _joined([number.high for number in numbers], np.float64),
+        "alone": _joined([number.alone for number in numbers], np.bool_),
         "nodes": np.array([len(tree.left) for tree in nodes], np.int64),
         "left": _joined([tree.left for tree in nodes], np.int32),
         "right": _joined([tree.right for tree in nodes], np.int32),
@@ -55,7 +56,7 @@ def _flat(links: Sequence[Link]) -> dict[str, NDArray[Any]]:
 
 def _links(arrays: Mapping[str, NDArray[Any]], described: Sequence[Mapping[str, Any]]) -> tuple[Link, ...]:
     """Return the columns that :func:`_flat` laid end to end."""
-    low, high = (_split(arrays[name], arrays["cells"]) for name in ("low", "high"))
+    low, high, alone = (_split(arrays[name], arrays["cells"]) for name in ("low", "high", "alone"))
     node = {
         name: _split(arrays[name], arrays["nodes"])
         for name in ("left", "right", "feature", "threshold", "start", "end")
@@ -73,7 +74,7 @@ def _links(arrays: Mapping[str, NDArray[Any]], described: Sequence[Mapping[str, 
         trees.append(Tree(structure, tuple(columns[at].tolist()), order, *stretch, pools[at], strength))
     links, number, tree = [], 0, 0
     for link in described:
-        found = Cells(low[number], high[number]) if link["number"] else None
+        found = Cells(low[number], high[number], alone[number]) if link["number"] else None
         links.append(Link(link["name"], found, tuple(trees[tree : tree + link["trees"]])))
         number, tree = number + link["number"], tree + link["trees"]
     return tuple(links)
