@@ -14,10 +14,8 @@ from fnmatch import fnmatchcase
 from math import hypot
 from typing import Literal
 
-from scipy import stats
-
 from synthcli.config.models import FailOn, GateRule
-from synthcli.metrics.estimate import LEVEL, Estimate
+from synthcli.metrics.estimate import LEVEL, Estimate, normal_quantile
 
 Status = Literal["pass", "fail", "warn", "not_measured"]
 #: The estimates of an earlier report, by the path that a rule's ``max_drop_from`` names.
@@ -206,7 +204,7 @@ def _check_drop(case: _Case, earlier: Sequence[Estimate]) -> Verdict:
     before = next((e for e in earlier if (e.name, e.columns) == (now.name, now.columns)), None)
     if before is None or before.status != "measured":
         return case.undecided("the earlier report did not measure it")
-    allowed = float(stats.norm.ppf(LEVEL)) * hypot(_se(now), _se(before))
+    allowed = normal_quantile(LEVEL) * hypot(_se(now), _se(before))
     if now.direction == "higher":
         threshold = _value(before) - allowed
         return case.decided(_value(now) >= threshold, _value(now), threshold)
@@ -227,4 +225,4 @@ def _value(estimate: Estimate) -> float:
 def _se(estimate: Estimate) -> float:
     assert estimate.low is not None
     assert estimate.high is not None
-    return (estimate.high - estimate.low) / (2 * float(stats.norm.ppf(0.5 + LEVEL / 2)))
+    return (estimate.high - estimate.low) / (2 * normal_quantile(0.5 + LEVEL / 2))

@@ -27,11 +27,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from synthcli.counts import Counts, combined_codes
 from synthcli.encoding import Codes, CountEncoding
-from synthcli.metrics.estimate import LEVEL, Estimate, not_measured
+from synthcli.metrics.estimate import LEVEL, Estimate, not_measured, student_quantile
 from synthcli.seeds import generator
 
 FAMILY = "accuracy"
@@ -404,7 +403,7 @@ def interval_half_widths(left_out: Scores) -> Scores:
 
 @cache
 def _quantile(freedom: int) -> float:
-    return float(stats.t.ppf(0.5 + LEVEL / 2, freedom))
+    return student_quantile(0.5 + LEVEL / 2, freedom)
 
 
 def _leave_one_out(counts: Counts) -> Scores:

@@ -29,10 +29,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
 
 from synthcli.encoding import DistanceEncoding, Points, numbers
-from synthcli.metrics.estimate import LEVEL, Estimate, Interval, not_measured, wilson_interval
+from synthcli.metrics.estimate import LEVEL, Estimate, Interval, normal_quantile, not_measured, wilson_interval
 from synthcli.metrics.neighbors import nearest
 from synthcli.rowkeys import row_keys
 from synthcli.schema import Column, Kind, Schema
@@ -116,7 +115,7 @@ def risk_interval(attack: int, control: int, trials: int, level: float = LEVEL) 
     both errors are propagated to first order. That is approximate where the control rate is near 1 or ``trials`` is
     small; the p-value is exact there. The interval always contains the risk itself.
     """
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = normal_quantile(0.5 + level / 2)
     (a, a_error), (c, c_error) = (_wilson(successes, trials, z) for successes in (attack, control))
     centre = (a - c) / (1 - c)
     error = sqrt(a_error**2 + (c_error * (1 - a) / (1 - c)) ** 2) / (1 - c)
@@ -155,6 +154,8 @@ def _against_control(
 
 def _at_least(hits: int, total: int, train: int, holdout: int) -> float:
     """Return Fisher's chance that at least ``hits`` of ``total`` successes fall on the training records."""
+    from scipy import stats  # here, for it takes most of a second to import and few audits ask for it
+
     return min(1.0, float(stats.hypergeom.sf(hits - 1, train + holdout, train, total)))
 
 

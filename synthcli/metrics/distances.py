@@ -21,10 +21,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
 
 from synthcli.encoding import DistanceEncoding, Points
-from synthcli.metrics.estimate import LEVEL, Curve, Estimate, Interval, normal_interval, not_measured
+from synthcli.metrics.estimate import (
+    LEVEL,
+    Curve,
+    Estimate,
+    Interval,
+    normal_interval,
+    normal_quantile,
+    normal_tail,
+    not_measured,
+)
 from synthcli.metrics.neighbors import Nearest, nearest
 from synthcli.metrics.privacy import FAMILY, NOT_EXCHANGEABLE
 from synthcli.metrics.similarity import auc_se
@@ -255,8 +263,8 @@ def even_odds(share: float, expected: float) -> float:
 def _upper_tail(excess: float, se: float) -> float:
     """Return the one-sided normal p-value; rounding is no excess."""
     if excess <= 1e-12:
-        return 1.0 if se == 0 else float(stats.norm.sf(excess / se))
-    return float(stats.norm.sf(excess / se)) if se else 0.0
+        return 1.0 if se == 0 else normal_tail(excess / se)
+    return normal_tail(excess / se) if se else 0.0
 
 
 def quantile_interval(ordered: Floats, independent: int) -> Interval:
@@ -264,7 +272,7 @@ def quantile_interval(ordered: Floats, independent: int) -> Interval:
 
     ``independent`` is how many of the values count as independent.
     """
-    half = float(stats.norm.ppf(0.5 + LEVEL / 2)) * sqrt(QUANTILE * (1 - QUANTILE) / independent)
+    half = normal_quantile(0.5 + LEVEL / 2) * sqrt(QUANTILE * (1 - QUANTILE) / independent)
     return Interval(*(_at(ordered, level) for level in (QUANTILE - half, QUANTILE + half)))
 
 
@@ -297,7 +305,7 @@ def _quantile(name: str, ours: Floats, gaps: Gaps, theirs: Floats, held: Gaps, o
         range=(-1.0, 1.0),
         reference=0.0,
         reference_kind="holdout to training part",
-        reference_se=(other_high - other_low) / (2 * float(stats.norm.ppf(0.5 + LEVEL / 2))),
+        reference_se=(other_high - other_low) / (2 * normal_quantile(0.5 + LEVEL / 2)),
         detail=f"5 % quantile of the {what}: {mine:.4g} for {of}, {other:.4g} for {len(theirs):,} holdout rows",
         seed=seed,
         curves=curves,
@@ -345,6 +353,8 @@ def _membership(attack: Attack, synthetic: Points, seed: int) -> Estimate:
     to_synthetic = nearest(attack.rows, distinct_points(synthetic).points).first
     score = np.log(attack.to_reference + 0.5) - np.log(to_synthetic + 0.5)
     member = np.arange(attack.rows.rows) < attack.members
+    from scipy import stats
+
     ranks = stats.rankdata(score)
     size = attack.members
     value = float((ranks[member].sum() - size * (size + 1) / 2) / (size * size))

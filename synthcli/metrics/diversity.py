@@ -22,7 +22,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
 from scipy.special import gammaln
 
 from synthcli.encoding import MIN_CATEGORY_ROWS, DistanceEncoding, Points, finite_numbers
@@ -32,6 +31,7 @@ from synthcli.metrics.estimate import (
     Estimate,
     Interval,
     normal_interval,
+    normal_quantile,
     not_measured,
     wilson_interval,
 )
@@ -484,7 +484,7 @@ def _tail_estimate(own: _Mass, rival: _Mass, *, columns: tuple[str, ...]) -> Est
 
 def _score_interval(share: float, trials: float) -> Interval:
     """Return Wilson's interval of a share whose variance is that of ``trials`` independent rows, not always whole."""
-    z = float(stats.norm.ppf(0.5 + LEVEL / 2))
+    z = normal_quantile(0.5 + LEVEL / 2)
     z2n = z * z / trials
     centre = (share + z2n / 2) / (1 + z2n)
     half = z * sqrt(share * (1 - share) / trials + z2n / (4 * trials)) / (1 + z2n)
@@ -666,5 +666,5 @@ def ratio_interval(count: int, rows: int, base_count: int, base_rows: int) -> In
     added = 0.0 if count else 0.5
     a, m, c, n = count + added, rows + added, base_count + added, base_rows + added
     ratio = log(a / m) - log(c / n)
-    half = float(stats.norm.ppf(0.5 + LEVEL / 2)) * sqrt(max(0.0, 1 / a - 1 / m + 1 / c - 1 / n))
+    half = normal_quantile(0.5 + LEVEL / 2) * sqrt(max(0.0, 1 / a - 1 / m + 1 / c - 1 / n))
     return Interval(exp(ratio - half) if count else 0.0, exp(ratio + half))

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtr, ndtri, stdtrit
 
 Direction = Literal["higher", "lower", "target"]
 LEVEL = 0.95
@@ -114,9 +114,24 @@ def not_measured(
     )
 
 
+def normal_quantile(level: float) -> float:
+    """Return the standard normal distribution's quantile at ``level``."""
+    return float(ndtri(level))
+
+
+def normal_tail(z: float) -> float:
+    """Return the chance of a standard normal value above ``z``."""
+    return float(ndtr(-z))
+
+
+def student_quantile(level: float, freedom: int) -> float:
+    """Return the quantile at ``level`` of Student's t with ``freedom`` degrees of freedom."""
+    return float(stdtrit(freedom, level))
+
+
 def wilson_interval(successes: float, trials: float) -> Interval:
     """Return the score interval of a proportion, good also at 0 and 1 (Wilson 1927, doi:10.2307/2276774)."""
-    z = float(stats.norm.ppf(0.5 + LEVEL / 2))
+    z = normal_quantile(0.5 + LEVEL / 2)
     share, z2n = successes / trials, z * z / trials
     centre = (share + z2n / 2) / (1 + z2n)
     half = z * sqrt(share * (1 - share) / trials + z2n / (4 * trials)) / (1 + z2n)
@@ -127,17 +142,17 @@ def wilson_interval(successes: float, trials: float) -> Interval:
 
 def share_half_width(rows: int) -> float:
     """Return the half-width of a share's 95 % interval from ``rows`` rows, at worst (a share of one half)."""
-    return float(stats.norm.ppf(0.5 + LEVEL / 2)) * 0.5 / sqrt(rows)
+    return normal_quantile(0.5 + LEVEL / 2) * 0.5 / sqrt(rows)
 
 
 def rows_for_half_width(half: float) -> int:
     """Return the smallest number of rows from which a share's 95 % interval is at most ± ``half`` at worst."""
-    return ceil((float(stats.norm.ppf(0.5 + LEVEL / 2)) * 0.5 / half) ** 2)
+    return ceil((normal_quantile(0.5 + LEVEL / 2) * 0.5 / half) ** 2)
 
 
 def normal_interval(value: float, se: float, bounds: tuple[float, float]) -> Interval:
     """Return value ± 1.96 standard errors, cut to ``bounds``."""
-    half = float(stats.norm.ppf(0.5 + LEVEL / 2)) * se
+    half = normal_quantile(0.5 + LEVEL / 2) * se
     return Interval(max(bounds[0], value - half), min(bounds[1], value + half))
 
 
@@ -156,5 +171,5 @@ def jackknife_interval(value: float, left_out: npt.NDArray[np.float64], bounds: 
     """Return value ± t(G - 1) standard errors, cut to ``bounds``; all of ``bounds`` with fewer than 2 groups."""
     if len(left_out) < 2:
         return Interval(*bounds)
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, len(left_out) - 1)) * jackknife_se(left_out)
+    half = student_quantile(0.5 + LEVEL / 2, len(left_out) - 1) * jackknife_se(left_out)
     return Interval(max(bounds[0], value - half), min(bounds[1], value + half))

@@ -27,12 +27,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
-from scipy.special import gammaln
+from scipy.special import betainc, gammaln
 
 from synthcli import rowkeys
 from synthcli.metrics.estimate import Estimate, normal_interval, not_measured, wilson_interval
-from synthcli.rowkeys import Keys, row_keys
+from synthcli.rowkeys import Keys, among, row_keys
 from synthcli.schema import Schema
 
 FAMILY = "privacy"
@@ -101,7 +100,7 @@ class Repeats(NamedTuple):
         """
         shape = self.matched**2 / self.variance if self.matched else 0.0
         rate = self.rows * self.matched / self.variance if self.matched else self.rows / 2
-        return float(stats.nbinom.sf(hits - 1, shape + 1, rate / (rate + fresh)))
+        return float(betainc(hits, shape + 1, fresh / (rate + fresh))) if hits else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,6 +296,8 @@ class Sides(NamedTuple):
         """The chance of so many hit training units, each counted once, if labels were dealt at random."""
         hit = self.hits > 0
         counts = len(hit), int(hit.sum()), int(self.train.sum())
+        from scipy import stats
+
         return float(stats.hypergeom.sf(int((hit & self.train).sum()) - 1, *counts))
 
     @property
@@ -406,7 +407,7 @@ def holdout_was_seen(train: pl.DataFrame, holdout: pl.DataFrame, schema: Schema)
     """
     names = [column.name for column in schema.modelled]
     distinct, counts = np.unique(row_keys(train, names), return_counts=True)
-    hits = int(np.isin(row_keys(holdout, names), distinct[counts == 1]).sum())
+    hits = int(among(row_keys(holdout, names), distinct[counts == 1]).sum())
     doubles, triples = int((counts == 2).sum()), int((counts == 3).sum())
     excess = hits / holdout.height - 2 * doubles / train.height
     return excess > 0.01 and chance_of_hits(hits, holdout.height, train.height, doubles, triples) < 1e-6

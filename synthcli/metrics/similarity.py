@@ -23,10 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
 
 from synthcli.metrics.boosting import Features, Floats, auc, learnable, one_thread, settings
-from synthcli.metrics.estimate import Direction, Estimate, Interval, normal_interval, not_measured
+from synthcli.metrics.estimate import Direction, Estimate, Interval, normal_interval, normal_tail, not_measured
 from synthcli.schema import Schema
 from synthcli.seeds import generator
 
@@ -56,7 +55,7 @@ class TwoSample(NamedTuple):
     @property
     def p_value(self) -> float:
         """One-sided against .5."""
-        return float(stats.norm.sf((self.auc - 0.5) / null_se(self.rows)))
+        return normal_tail((self.auc - 0.5) / null_se(self.rows))
 
 
 def measure_similarity(
