@@ -33,6 +33,7 @@ COMMANDS = {
     "sample": "Draw synthetic rows from a fitted generator.",
     "validate": "Audit synthetic rows against training part and holdout, and gate a release.",
     "gate": "Check that a file passed its audit; for CI without the real data.",
+    "compare": "Compare two audits: what got better or worse by more than chance.",
     "lineage": "Show what a file was made from, generation by generation.",
 }
 

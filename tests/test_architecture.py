@@ -17,7 +17,7 @@ FLOORS = (
     {"app"},
     {"commands"},
     {"reports", "registry", "holdout"},
-    {"audit", "gate", "selection", "profiling"},
+    {"audit", "gate", "selection", "profiling", "profile", "comparison"},
     {"metrics", "synthesizers", "protection"},
     {"constraints", "counts", "encoding", "splitting", "lineage", "sketches"},
     {"rowkeys", "tables"},

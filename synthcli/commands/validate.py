@@ -54,21 +54,25 @@ def validate(
         typer.Option("--from", metavar="REPORT", help="Show and gate a stored report.json again; reads no data."),
     ] = None,
     fail_on: Annotated[FailOn | None, typer.Option(help="Gate level that makes the command exit 1.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the gates go as JUnit XML (default: beside the report).")
+    ] = None,
 ) -> Outcome:
     """Audit synthetic rows against training part and holdout, and gate a release."""
     resolved = run.resolved(run__seed=run.seed, validate__fail_on=fail_on.value if fail_on else None)
     if stored is None:
-        return _measured(run, resolved.config, synthetic, train, holdout)
+        return _measured(run, resolved.config, synthetic, train, holdout, junit)
     if any((synthetic, train, holdout)):
         raise UsageError("--from reads a stored report and no table", "leave out the tables, or leave out --from")
-    return _again(resolved, stored)
+    return _again(run, resolved, stored, junit)
 
 
-def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | None, holdout: Path | None) -> Outcome:
+def _measured(
+    run: Run, settings: Config, synthetic: Path | None, train: Path | None, holdout: Path | None, junit: Path | None
+) -> Outcome:
     """Audit three tables and write the report."""
     from datetime import UTC, datetime
 
-    from synthcli.artifacts import write_json
     from synthcli.audit import audit
     from synthcli.config import as_plain
     from synthcli.gate import judge
@@ -96,11 +100,44 @@ def _measured(run: Run, settings: Config, synthetic: Path | None, train: Path | 
         fail_on=settings.validation.fail_on,
         profile=profile,
     )
-    report = out / "validate" / "report.json"
-    if not run.dry_run:
-        write_json(report, document)
     ended = _outcome(document, verdicts, settings.validation.fail_on)
-    return replace(ended, artifacts={} if run.dry_run else {"report": report})
+    if run.dry_run:
+        return ended
+    _announce(document)
+    return replace(ended, artifacts=_written(out / "validate", document, junit))
+
+
+def _written(folder: Path, document: dict[str, Any], junit: Path | None) -> dict[str, Path]:
+    """Write the report in all its forms, the one that others rely on last; return the paths."""
+    from synthcli.artifacts import write_json, write_text
+    from synthcli.reports.html import html_report
+    from synthcli.reports.junit import junit_xml
+    from synthcli.reports.markdown import summary_markdown
+
+    paths = {
+        "report": folder / "report.json",
+        "html": folder / "report.html",
+        "junit": junit or folder / "junit.xml",
+        "summary": folder / "summary.md",
+    }
+    write_text(paths["html"], html_report(document))
+    write_text(paths["junit"], junit_xml(document))
+    write_text(paths["summary"], summary_markdown(document))
+    write_json(paths["report"], document)
+    return paths
+
+
+def _announce(document: dict[str, Any]) -> None:
+    """Say it where GitHub Actions shows it; the runner reads stderr, where stdout must stay one document."""
+    import os
+    import sys
+
+    from synthcli.reports.github import announce
+
+    def emit(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    announce(document, os.environ, emit)
 
 
 def _profile(tables: Tables, estimates: Sequence[Estimate], threshold: int) -> Profile:
@@ -114,10 +151,12 @@ def _profile(tables: Tables, estimates: Sequence[Estimate], threshold: int) -> P
     return profile(parts, tables.schema, [(a, b) for a, b in pairs], max(threshold, MIN_CATEGORY_ROWS))
 
 
-def _again(resolved: Resolved, stored: Path) -> Outcome:
+def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Outcome:
     """Show a stored report, judged by the gates of the configuration given, else by those it was judged by."""
+    from synthcli.artifacts import write_text
     from synthcli.gate import judge
     from synthcli.reports.document import judged_again, read_report
+    from synthcli.reports.junit import junit_xml
 
     report = read_report(stored)
     given, origins = resolved.config.validation, resolved.origins
@@ -128,7 +167,12 @@ def _again(resolved: Resolved, stored: Path) -> Outcome:
     gates = _gates(then, rules, _families(then))
     _check_patterns(rules, [column.name for column in report.columns])
     verdicts = judge(report.estimates(), *gates)
-    return _outcome(judged_again(report.model_dump(mode="json"), verdicts, level), verdicts, level)
+    document = judged_again(report.model_dump(mode="json"), verdicts, level)
+    ended = _outcome(document, verdicts, level)
+    if junit is None or run.dry_run:
+        return ended
+    write_text(junit, junit_xml(document))
+    return replace(ended, artifacts={"junit": junit})
 
 
 def _asked_then(report: Report, path: Path) -> Config:

@@ -1,0 +1,191 @@
+"""The look of the report's page: light, dark and paper, wide and narrow. Blue, orange and grey are told apart by all.
+
+Charts take their colours from here through their classes; nothing is loaded from anywhere.
+"""
+
+from __future__ import annotations
+
+#: Variables of both schemes: ground, text, quiet text, lines; the three tables; good and bad.
+_LIGHT = """
+  --ground: #ffffff; --panel: #f5f7f9; --text: #1a2027; --quiet: #5a6570; --line: #dde3e9; --axis: #9aa5b1;
+  --grey: #c9d1d9; --blue: #1764ab; --orange: #d9660a; --good: #1764ab; --bad: #b3261e; --doubt: #8a5a00;
+"""
+_DARK = """
+  --ground: #13171b; --panel: #1b2026; --text: #e3e7eb; --quiet: #9ca7b2; --line: #2c343c; --axis: #66717c;
+  --grey: #4a545f; --blue: #6fb4f2; --orange: #f59b45; --good: #6fb4f2; --bad: #ff8a80; --doubt: #e0b050;
+"""
+_PAGE = """
+* { box-sizing: border-box }
+html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth }
+body { margin: 0; background: var(--ground); color: var(--text); overflow-wrap: anywhere;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif }
+main { max-width: 1180px; margin: 0 auto; padding: 32px 24px 64px }
+h1, h2, h3, p, ul, dl, dd { margin: 0 }
+h2 { font-size: 21px; line-height: 1.25; font-weight: 650; margin: 56px 0 6px; letter-spacing: -.01em }
+h3 { font-size: 15px; line-height: 1.35; font-weight: 650 }
+a { color: inherit; text-decoration-color: var(--axis); text-underline-offset: 3px }
+.lead { color: var(--quiet); max-width: 78ch; margin-bottom: 16px }
+.note { color: var(--quiet); font-size: 13px; margin-top: 10px; max-width: 100ch }
+.code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .88em }
+.quiet { color: var(--quiet) }
+.number, td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
+"""
+_VERDICT = """
+.verdict { border-left: 6px solid var(--good); padding: 2px 0 2px 20px }
+.verdict.fail { border-color: var(--bad) }
+.verdict h1 { font-size: 52px; line-height: 1.1; font-weight: 750; letter-spacing: -.02em;
+  color: var(--good) }
+.verdict.fail h1 { color: var(--bad) }
+.verdict .sentence { font-size: 19px; line-height: 1.35 }
+.reasons { list-style: none; padding: 0; margin: 16px 0 0; display: grid; gap: 8px }
+.reasons li { max-width: 90ch }
+.reasons .mark { margin-right: 8px }
+nav { margin: 24px 0 0; display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 14px }
+.mark { font-size: 12px; font-weight: 700; letter-spacing: .03em }
+.mark.pass { color: var(--good); font-weight: 500 }
+.mark.fail { color: var(--bad) }
+.mark.warn { color: var(--doubt) }
+.mark.not_measured { color: var(--quiet); font-weight: 500 }
+"""
+_TABLES = """
+.scroll { overflow-x: auto; max-width: 100% }
+table { border-collapse: collapse; width: 100%; font-size: 14px }
+th { text-align: left; font-weight: 500; color: var(--quiet); font-size: 13px; padding: 6px 20px 6px 0;
+  border-bottom: 1px solid var(--axis); white-space: nowrap; vertical-align: bottom }
+td { padding: 6px 20px 6px 0; border-bottom: 1px solid var(--line); vertical-align: baseline }
+th:last-child, td:last-child { padding-right: 0 }
+th.number, td.number { text-align: right }
+td.name { font-weight: 500; min-width: 12em; overflow-wrap: break-word }
+tr.below td.name { padding-left: 20px; font-weight: 400 }
+tr.head td { border-bottom: 0; padding-bottom: 2px }
+tr.family td { padding-top: 22px; font-weight: 650; border-bottom: 1px solid var(--axis); text-transform: capitalize }
+tr.measure td { border-bottom: 0; padding-bottom: 0; vertical-align: middle }
+tr.detail td { color: var(--quiet); font-size: 13px; padding-top: 0; padding-bottom: 9px }
+td.picture { width: 236px; padding-top: 3px }
+"""
+_CHARTS = """
+.chart { display: block; width: 100%; height: auto; overflow: visible }
+.chart text { font-size: 11px; fill: var(--quiet); font-variant-numeric: tabular-nums }
+.chart.matrix text { font-size: inherit }
+.chart .small { font-size: 10px }
+.chart .figure { fill: var(--text) }
+.range { width: 220px }
+.range text { font-size: 10px }
+.axis { stroke: var(--axis); fill: none }
+.grid { stroke: var(--line); fill: none }
+.guess { stroke: var(--axis); stroke-dasharray: 2 4; fill: none }
+.interval { fill: var(--orange); fill-opacity: .38 }
+.value { fill: var(--orange) }
+.reference { stroke: var(--blue); stroke-width: 2.5 }
+.floor { stroke: var(--axis); stroke-width: 2.5 }
+.step { fill: none; stroke-width: 1.5; stroke-linejoin: round }
+.step.train { fill: var(--grey) }
+.step.holdout { stroke: var(--blue); stroke-dasharray: 3 2; stroke-width: 1.2 }
+.step.synthetic { stroke: var(--orange); stroke-width: 1.9 }
+.bar.train { fill: var(--grey) }
+.bar.synthetic { fill: var(--orange) }
+.tick.holdout { stroke: var(--blue); stroke-width: 2 }
+.cut { stroke: var(--ground); stroke-width: 3.5; fill: none }
+.line { fill: none; stroke-width: 2.2; stroke-linejoin: round }
+.line.holdout { stroke: var(--blue); stroke-dasharray: 7 3 }
+.line.synthetic { stroke: var(--orange) }
+.sensor { fill: var(--text); fill-opacity: 0 }
+.sensor:hover { fill-opacity: .08 }
+.cell { fill: var(--blue); stroke: var(--line); stroke-width: .5 }
+.cell.more { fill: var(--orange) }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 20px; font-size: 13px; color: var(--quiet); margin: 0 0 14px;
+  padding: 0; list-style: none }
+.legend i { display: inline-block; width: 20px; height: 10px; margin-right: 7px; border-radius: 1px }
+.legend .train { background: var(--grey) }
+.legend .holdout { height: 2px; vertical-align: 3px; width: 21px;
+  background: repeating-linear-gradient(90deg, var(--blue) 0 5px, transparent 5px 8px) }
+.legend .synthetic { background: var(--orange) }
+.legend .rule { height: 0; border-top: 3px solid var(--orange); vertical-align: 3px }
+.legend .dot { width: 9px; height: 9px; border-radius: 50%; background: var(--orange) }
+.legend .spread { background: var(--orange); opacity: .38 }
+.legend .upright { width: 3px; height: 14px; background: var(--blue); vertical-align: -3px }
+.legend .upright.low { background: var(--axis) }
+.legend .ramp, .legend .both { width: 90px; border: 1px solid var(--line) }
+.legend .ramp { background: linear-gradient(90deg, transparent, var(--blue)) }
+.legend .both { background: linear-gradient(90deg, var(--blue), transparent, var(--orange)) }
+"""
+_CARDS = """
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 20px }
+.card { border: 1px solid var(--line); border-radius: 6px; padding: 14px 16px 12px; min-width: 0 }
+.card.fails { border-color: var(--bad) }
+.card .facts { display: flex; flex-wrap: wrap; gap: 0 14px; font-size: 13px; color: var(--quiet); margin: 2px 0 10px }
+.card .facts b { color: var(--text); font-weight: 600 }
+.card .kind { font-weight: 400; color: var(--quiet); font-size: 13px; margin-left: 6px }
+.maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 290px), 1fr)); gap: 18px 24px;
+  margin-top: 8px }
+.maps.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)) }
+.stack { display: grid; gap: 20px }
+.duo { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 32px }
+figure { margin: 0; min-width: 0 }
+figcaption { font-size: 13px; color: var(--quiet); margin-bottom: 6px }
+.matrix.wide { min-width: 540px }
+details { margin-top: 18px }
+summary { cursor: pointer; font-weight: 500; padding: 4px 0 }
+details > :nth-child(2) { margin-top: 10px }
+pre { margin: 0; padding: 14px 16px; background: var(--panel); border-radius: 6px; overflow-x: auto;
+  font-size: 13px; line-height: 1.5; overflow-wrap: normal }
+dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 20px; font-size: 14px }
+dl.facts dt { color: var(--quiet) }
+"""
+_NARROW = """
+@media (max-width: 680px) {
+  main { padding: 20px 16px 48px }
+  h2 { margin-top: 44px }
+  .verdict { padding-left: 14px }
+  .verdict h1 { font-size: 42px }
+  .verdict .sentence { font-size: 17px }
+  .flow thead { display: none }
+  .flow, .flow tbody { display: block; width: 100% }
+  .flow tr { display: flex; flex-wrap: wrap; gap: 0 14px; border-bottom: 1px solid var(--line); padding: 7px 0 }
+  .flow tr.family { padding-top: 24px; border-color: var(--axis) }
+  .flow tr.measure, .flow tr.head { border-bottom: 0; padding-bottom: 0 }
+  .flow tr.detail { padding-top: 0 }
+  .flow td { display: block; border: 0 !important; padding: 0 !important; text-align: left; white-space: normal;
+    width: auto }
+  .flow td.name { flex: 1 1 76%; min-width: 0 }
+  .flow.lines td.name { flex-basis: 100% }
+  .flow td.none { display: none }
+  .flow tr.below td.name { padding-left: 14px !important }
+  .flow td[data-name]:not(:empty)::before { content: attr(data-name) " "; color: var(--quiet); font-size: 12px }
+  .flow td.picture { flex: 1 1 100%; padding: 6px 0 2px !important }
+  .flow .range { width: 100%; max-width: 330px }
+  .flow .range text { font-size: 8px }
+}
+"""
+_PAPER = """
+@media print {
+  :root { color-scheme: light; __LIGHT__ }
+  body { font-size: 10.5pt }
+  main { max-width: none; padding: 0 }
+  nav { display: none }
+  h2 { break-after: avoid; margin-top: 28px }
+  .card, figure, tr { break-inside: avoid }
+  tr.measure, tr.head, tr.family, .lead, .legend { break-after: avoid }
+  .maps { grid-template-columns: repeat(3, 1fr) }
+  .maps.wide { grid-template-columns: repeat(2, 1fr) }
+  .matrix.wide { min-width: 0 }
+  .scroll, pre { overflow: visible; white-space: pre-wrap }
+  .scroll { white-space: normal }
+  details::details-content { content-visibility: visible; display: block }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
+}
+"""
+
+STYLESHEET = "".join(
+    (
+        f":root {{ color-scheme: light dark; {_LIGHT} }}",
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {_DARK} }} }}",
+        _PAGE,
+        _VERDICT,
+        _TABLES,
+        _CHARTS,
+        _CARDS,
+        _NARROW,
+        _PAPER.replace("__LIGHT__", _LIGHT),
+    )
+)
