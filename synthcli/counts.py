@@ -68,7 +68,7 @@ class CountTable:
         return self.counts / self.total
 
 
-def combined_codes(codes: npt.NDArray[np.intp], values: npt.NDArray[Any], cardinality: int) -> npt.NDArray[np.intp]:
+def combined_codes(codes: npt.NDArray[Any], values: npt.NDArray[Any], cardinality: int) -> npt.NDArray[Any]:
     """Return one code for both: ``codes`` · ``cardinality`` + ``values``, each value in [0, ``cardinality``)."""
     combined = codes * cardinality
     combined += values

@@ -68,9 +68,13 @@ class NumberAxis:
 
     def encode(self, series: pl.Series) -> Codes:
         values = numbers(series)
-        codes = 3 + np.searchsorted(self.cuts, values, side="left")
-        codes = np.where(values < self.low, 1, np.where(values > self.high, 2, codes))
-        return np.where(np.isnan(values), 0, codes).astype(np.uint8)
+        codes = np.full(len(values), 3, dtype=np.uint8)
+        for cut in self.cuts:  # nine comparisons of all values are several times as fast as a binary search for each
+            codes += values > cut
+        codes[values < self.low] = 1
+        codes[values > self.high] = 2
+        codes[np.isnan(values)] = 0
+        return codes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, groupby
+from itertools import combinations, groupby, pairwise
 from math import comb, prod
 from typing import Any, NamedTuple
 
@@ -39,10 +39,11 @@ GROUPS = 20
 MAX_BLOCKS = 20
 MAX_TRIPLES = 10_000
 SHUFFLED_ROWS = 20_000  # a small table's floor is averaged over many shuffles, so that it adds no noise
+SLICE = 2_000  # rows of a group from which it is counted by itself
 KEPT_BYTES = 2**28  # of training counts kept between measurements; what does not fit is counted anew each time
 
 Scores = npt.NDArray[np.float64]
-Cells = npt.NDArray[np.intp]
+Cells = npt.NDArray[np.integer[Any]]
 Subsets = tuple[tuple[int, ...], ...]
 
 
@@ -50,8 +51,8 @@ Subsets = tuple[tuple[int, ...], ...]
 class GroupedCodes:
     """Codes of some rows, divided at random into ``blocks`` of equal size with ``groups`` each.
 
-    ``codes`` has shape (columns, rows); ``group`` gives each row's number in [0, blocks · groups), block first. Row r
-    of one block is in the same group as row r of any other.
+    ``codes`` has shape (columns, rows); ``group`` gives each row's number in [0, blocks · groups), block first, in
+    ascending order. Row r of one block is in the same group as row r of any other.
     """
 
     codes: Codes
@@ -67,8 +68,13 @@ class GroupedCodes:
 
     def count(self, cells: npt.NDArray[Any], number: int) -> Counts:
         """Count rows by block, group and cell, given each row's cell in [0, number): (blocks, groups, number)."""
-        flat = combined_codes(self.group, cells, number)
-        return np.bincount(flat, minlength=self.blocks * self.groups * number).reshape(self.blocks, self.groups, number)
+        parts = self.blocks * self.groups
+        if len(cells) < parts * SLICE:
+            counts = np.bincount(combined_codes(self.group, cells, number), minlength=parts * number)
+        else:  # each group by itself, which stays in the processor's cache
+            ends = np.searchsorted(self.group, np.arange(parts + 1))
+            counts = np.stack([np.bincount(cells[a:b], minlength=number) for a, b in pairwise(ends)])
+        return counts.reshape(self.blocks, self.groups, number)
 
 
 class Target(NamedTuple):
@@ -360,8 +366,9 @@ def subset_cells(codes: Codes, axes: Sequence[int], subsets: Sequence[tuple[int,
 
     Neighbours that differ in their last column alone share the work for the others.
     """
+    largest = max((prod(axes[i] for i in subset) for subset in subsets), default=1)
     for prefix, members in groupby(subsets, key=lambda subset: subset[:-1]):
-        start = np.zeros(codes.shape[1], dtype=np.intp)
+        start = np.zeros(codes.shape[1], dtype=np.min_scalar_type(largest))
         for i in prefix:
             start = combined_codes(start, codes[i], axes[i])
         for *_, last in members:

@@ -6,10 +6,11 @@ the same way: numbers as they are, categories natively, missing cells as missing
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ _LARGEST = 1e307  # the booster takes means of two values, which must not overfl
 MAX_LEVELS = 254  # the booster's limit for categories, less one code for all others
 
 Floats = npt.NDArray[np.float64]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 #: row weights -> score
 Weighted = Callable[[Floats], float]
 
@@ -72,10 +75,13 @@ def learnable(matrix: Floats) -> Floats:
     return filled
 
 
-def one_thread() -> AbstractContextManager[object]:
-    """Keep the booster to one thread: its threads wait by spinning, and on a busy machine take fifty times as long."""
-    limited: AbstractContextManager[object] = threadpool_limits(1)
-    return limited
+def side_by_side(fit: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return ``fit`` of each item, a model each, as many at a time as there are processors.
+
+    A booster itself keeps to one thread: its threads wait by spinning, and on a busy machine take fifty times as long.
+    """
+    with threadpool_limits(1), ThreadPoolExecutor(min(len(items), len(os.sched_getaffinity(0)))) as pool:
+        return list(pool.map(fit, items))
 
 
 def auc(positive: npt.NDArray[np.bool_], score: Floats) -> Weighted:

@@ -302,7 +302,10 @@ def _equal_widths(values: npt.NDArray[Any]) -> Codes | None:
             edges = np.histogram_bin_edges(present, BINS)
     except ValueError:
         return None
-    codes: Codes = np.digitize(values, edges).astype(np.int32)
+    codes = np.zeros(len(values), dtype=np.int32)
+    for edge in edges:  # several times as fast as a binary search for each value
+        codes += values >= edge
+    codes[np.isnan(values)] = len(edges)
     return codes
 
 

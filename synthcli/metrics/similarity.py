@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.metrics.boosting import Features, Floats, auc, learnable, one_thread, settings
+from synthcli.metrics.boosting import Features, Floats, auc, learnable, settings, side_by_side
 from synthcli.metrics.estimate import Direction, Estimate, Interval, normal_interval, normal_tail, not_measured
 from synthcli.schema import Schema
 from synthcli.seeds import generator
@@ -146,12 +146,16 @@ def _out_of_fold(
 
     rows = len(is_other) // 2
     fold = np.concatenate([rng.permutation(rows) % FOLDS, rng.permutation(rows) % FOLDS])
+
+    def of_fold(number: int) -> Floats:
+        model = HistGradientBoostingClassifier(**parameters)
+        model.fit(learnable(matrix[fold != number]), is_other[fold != number])
+        found: Floats = model.predict_proba(matrix[fold == number])[:, 1]
+        return found
+
     scores = np.empty(len(is_other))
-    with one_thread():
-        for number in range(FOLDS):
-            model = HistGradientBoostingClassifier(**parameters)
-            model.fit(learnable(matrix[fold != number]), is_other[fold != number])
-            scores[fold == number] = model.predict_proba(matrix[fold == number])[:, 1]
+    for number, found in enumerate(side_by_side(of_fold, range(FOLDS))):
+        scores[fold == number] = found
     return scores
 
 

@@ -36,7 +36,7 @@ import numpy.typing as npt
 import polars as pl
 
 from synthcli.encoding import category_counts, numbers
-from synthcli.metrics.boosting import Features, Floats, Weighted, auc, learnable, one_thread, settings
+from synthcli.metrics.boosting import Features, Floats, Weighted, auc, learnable, settings, side_by_side
 from synthcli.metrics.estimate import LEVEL, Curve, Estimate, Interval, not_measured
 from synthcli.schema import Column, Kind, Schema
 from synthcli.seeds import generator
@@ -120,8 +120,7 @@ def measure_utility(
     if isinstance(task, str):
         return _none(task, groups)
     learned = _equally_many(task, seed)
-    with one_thread():
-        predictions = [task.train_model(*rows)(task.features[1]) for rows in learned]
+    predictions = side_by_side(lambda rows: task.train_model(*rows)(task.features[1]), learned)
     return (
         *_compare(task, predictions, seed),
         _generalization(task, learned, seed),
@@ -311,10 +310,13 @@ def _generalization(task: Task, learned: list[tuple[Floats, npt.NDArray[Any]]], 
         if len(own) < MIN_HOLDOUT or (own == own[0]).all():
             reason = f"the fifth kept from training has {len(own):,} rows, or no two different targets"
             return not_measured(GAP, FAMILY, reason, n=len(truth), direction="lower")
-    with one_thread():
-        models = [task.train_model(x[~kept], y[~kept]) for x, y in learned]
-        own_scores = [task.score(y[kept], model(x[kept])) for model, (x, y) in zip(models, learned, strict=True)]
-        real_scores = [task.score(truth, model(task.features[1])) for model in models]
+
+    def of_rows(rows: tuple[Floats, npt.NDArray[Any]]) -> tuple[Weighted, Weighted]:
+        x, y = rows
+        model = task.train_model(x[~kept], y[~kept])
+        return task.score(y[kept], model(x[kept])), task.score(truth, model(task.features[1]))
+
+    own_scores, real_scores = zip(*side_by_side(of_rows, learned), strict=True)
 
     def gaps(own_weights: Sequence[Floats], real_weight: Floats) -> list[float]:
         parts = zip(own_scores, own_weights, real_scores, strict=True)
