@@ -98,7 +98,8 @@ class Tables:
 class Questions:
     """What an audit is asked: families of metrics, and the settings that some of them need.
 
-    ``families`` are keys of ``METRICS``. ``exclude_features`` give the target away and are no features.
+    ``families`` are keys of ``METRICS``. ``exclude_features`` give the target away and are no features. Accuracy leaves
+    the triples out unless ``trivariate``.
     """
 
     families: tuple[str, ...]
@@ -108,6 +109,7 @@ class Questions:
     secrets: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    trivariate: bool = True
 
 
 Phase = Callable[[str], AbstractContextManager[object]]
@@ -159,7 +161,7 @@ def _accuracy(case: _Case) -> tuple[Estimate, ...]:
     tables, questions = case.tables, case.questions
     encoding = CountEncoding.fit(tables.train, tables.schema)
     train, holdout, synthetic = (encoding.encode(part) for part in (tables.train, tables.holdout, tables.synthetic))
-    return measure_accuracy(encoding, train, holdout, synthetic, questions.seed)
+    return measure_accuracy(encoding, train, holdout, synthetic, questions.seed, trivariate=questions.trivariate)
 
 
 def _validity(case: _Case) -> tuple[Estimate, ...]:

@@ -122,10 +122,11 @@ def _gain(a: Document, b: Document) -> float | None:
     difference: float = b["value"] - a["value"]
     if b["direction"] != "target":
         return difference if b["direction"] == "higher" else -difference
-    if a["reference"] is None or b["reference"] is None:
+    goal_a, goal_b = a.get("reference"), b.get("reference")  # an estimate of a column is stored without empty fields
+    if goal_a is None or goal_b is None:
         return None
-    off_a: float = abs(a["value"] - a["reference"])
-    off_b: float = abs(b["value"] - b["reference"])
+    off_a: float = abs(a["value"] - goal_a)
+    off_b: float = abs(b["value"] - goal_b)
     return off_a - off_b
 
 
@@ -180,8 +181,8 @@ def _other_settings(a: Document, b: Document) -> list[dict[str, str]]:
 
 def _setting(document: Document, key: tuple[str, str]) -> Any:
     """Return a setting of the audit; none and an empty one ask the same."""
-    section = document["config"].get(key[0]) or {}
-    return section.get(key[1]) or None
+    section = document["config"].get(key[0])
+    return (section.get(key[1]) or None) if isinstance(section, Mapping) else None
 
 
 def _metrics(a: Document, b: Document) -> list[dict[str, Any]]:

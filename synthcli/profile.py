@@ -1,16 +1,18 @@
 """What the pictures of a report are drawn from: columns, worst pairs and associations of the three tables, in bins.
 
-A report is published, so no bin tells of few rows: a category that fewer training rows have than ``threshold`` counts
-as another one, a column's outer bins are open and hold at least as many rows, and bins of a pair that hold fewer are
-joined. Everything is a share of rows.
+A report is published, so it tells of no rare category and no extreme: a category that fewer training rows have than
+``threshold`` counts as another one, a column's outer bins are open and hold at least as many rows, and so do all bins
+of a column in a pair, whose ends are rounded. Everything is a share of rows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import ceil, floor, log10
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,8 @@ DEPENDENCE = 60
 ROWS = 200_000
 #: The share of training rows that lies beyond either end of the inner bins, at least.
 OUTER = 0.01
+#: How far apart edges are at least, as a part of the numbers; below the smallest numbers no log is taken.
+_FINEST, _TINY = 1e-9, 1e-290
 MISSING, OTHER, NEW = "(missing)", "(other)", "(new)"
 
 Floats = npt.NDArray[np.float64]
@@ -140,17 +144,21 @@ def _number_bins(series: Mapping[str, pl.Series], column: Column, least: int) ->
 
 def _edges(train: Floats, column: Column, least: int) -> Floats:
     """Return round edges, equally far apart, with at least ``least`` training rows below and above all of them."""
-    if len(train) < 2 * least:
-        return np.empty(0)
     ordered = np.sort(train)
     skipped = max(least, ceil(len(ordered) * OUTER))
+    if len(ordered) <= 2 * skipped:
+        return np.empty(0)
     low, high = float(ordered[skipped]), float(ordered[-1 - skipped])
     whole = column.kind is Kind.NUMERIC and column.decimals == 0
-    if low < high:
-        width = _round_width((high - low) / NUMBER_BINS, whole)
-        edges = (np.arange(ceil(low / width), floor(high / width) + 1) * width).astype(np.float64)
-    else:  # nearly all rows share one value
+    narrow = high / NUMBER_BINS - low / NUMBER_BINS
+    if low == high and np.count_nonzero(ordered == low) >= least:
+        # Nearly all rows share one value.
         edges = np.array([low, low + 10.0 ** -(6 if column.decimals is None else column.decimals)])
+    elif narrow > _FINEST * max(abs(low), abs(high), _TINY):
+        width = _round_width(narrow, whole)
+        edges = (np.arange(ceil(low / width), floor(high / width) + 1) * width).astype(np.float64)
+    else:  # values that differ in their last digits only
+        return np.empty(0)
     below = np.searchsorted(ordered, edges, side="left")
     kept: Floats = edges[(below >= least) & (len(ordered) - below >= least)]
     return kept
@@ -164,13 +172,23 @@ def _round_width(width: float, whole: bool) -> float:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    return f"{value:,.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"
 
 
 def _instant(edge: float, edges: Floats) -> str:
     """Return an instant (microseconds) as a date, with the time of day where bins are shorter than a day."""
-    daily = len(edges) < 2 or edges[1] - edges[0] >= 86_400e6
-    return str(np.datetime_as_string(np.datetime64(int(edge), "us"), unit="D" if daily else "m")).replace("T", " ")
+    apart = float(np.diff(edges).min()) if len(edges) > 1 else math.inf
+    unit: Literal["D", "m", "ms"] = "D" if apart >= 86_400e6 else "m" if apart >= 60e6 else "ms"
+    return str(np.datetime_as_string(np.datetime64(int(edge), "us"), unit=unit)).replace("T", " ")
+
+
+def _rounded_ends(cuts: Floats) -> list[str]:
+    """Return cuts, which are single values of the training part, rounded to a tenth of the smallest gap or so."""
+    scale = float(np.diff(cuts).min()) if len(cuts) > 1 else abs(float(cuts[0])) / 10 if len(cuts) else 1.0
+    if not (0 < scale < math.inf):
+        return [_plain(float(cut)) for cut in cuts]
+    unit = 10.0 ** (floor(log10(scale)) - 1)
+    return [_plain(float(f"{round(float(cut) / unit) * unit:.12g}")) if unit else _plain(float(cut)) for cut in cuts]
 
 
 def _category_bins(series: Mapping[str, pl.Series], least: int) -> Iterator[Bin]:
@@ -247,7 +265,7 @@ def _number_grid(
     if ends and held < least:
         ends.pop()
     cuts = axis.cuts[ends]
-    text = [_instant(cut, cuts) if column.kind is Kind.DATETIME else _plain(float(cut)) for cut in cuts]
+    text = [_instant(cut, cuts) for cut in cuts] if column.kind is Kind.DATETIME else _rounded_ends(cuts)
     labels = (
         [f"≤ {text[0]}", *(f"{one} … {two}" for one, two in pairwise(text)), f"> {text[-1]}"] if text else ["(any)"]
     )

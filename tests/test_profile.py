@@ -105,6 +105,11 @@ def test_bins_of_a_pair_that_hold_few_rows_are_joined() -> None:
     train: dict[str, list[object]] = {"x": [1, 2, 3, 4, 5, 6, *[7] * 14], "y": ["u"] * 20}
     found = _of(train, _schema(x=Kind.NUMERIC, y=Kind.CATEGORICAL), pairs=(("x", "y"),))
     assert found.pairs[0].a_labels == ("≤ 5", "> 5")
+    # A cut is a value of the training part, perhaps of one row: it is told to two digits or so.
+    numbers: list[object] = [12_345.0, 12_346.0, 12_347.0] * 2 + [98_765.0] * 14
+    schema = _schema(x=Kind.NUMERIC, y=Kind.CATEGORICAL)
+    cut = _of({"x": numbers, "y": ["u"] * 20}, schema, None, (("x", "y"),)).pairs[0]
+    assert cut.a_labels == ("≤ 12,300", "> 12,300")
     assert found.pairs[0].train == [[0.25], [0.75]]
 
 
@@ -146,3 +151,28 @@ def test_ends_have_enough_rows_beyond_them_and_shares_sum_to_one(values: list[ob
         for label, count in zip(found.pairs[0].a_labels, counts, strict=True)
         if label in named
     )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-1.7e308, 1.7e308] * 30,
+        [0.0, 5e-324] * 30,
+        [0.3, 0.1 + 0.2] * 30,
+        [float(2**62 + 512 * n) for n in range(60)],
+    ],
+)
+def test_numbers_at_the_ends_of_what_there_is_are_one_bin_or_a_few(values: list[object]) -> None:
+    schema = Schema((Column("x", Kind.NUMERIC, "Float64"), Column("y", Kind.NUMERIC, "Float64")))
+    found = _of({"x": values, "y": values}, schema, pairs=(("x", "y"),))
+    assert sum(part.train for part in found.columns[0].bins) == pytest.approx(1)
+    assert all(part.low is None or part.high is None or part.low < part.high for part in found.columns[0].bins)
+
+
+@pytest.mark.parametrize("rows", [10, 11, 12])
+def test_of_few_values_none_is_an_edge(rows: int) -> None:
+    values: list[object] = [71_822.862 + 10_000.1 * n for n in range(rows)]
+    schema = Schema((Column("x", Kind.NUMERIC, "Float64"),))
+    bins = _of({"x": values}, schema).columns[0].bins
+    assert not {part.low for part in bins} & set(values)
+    assert not {part.high for part in bins} & set(values)

@@ -173,7 +173,7 @@ def _finish(run: Run, outcome: Outcome) -> None:
     elif outcome.report is not None:
         from rich.console import Console
 
-        Console(file=sys.stdout, highlight=False, soft_wrap=False).print(outcome.report())
+        Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False).print(outcome.report())
     sys.stdout.flush()
     if outcome.status != "skipped":
         for name, path in outcome.artifacts.items():

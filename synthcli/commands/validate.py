@@ -76,11 +76,15 @@ def _measured(
     from synthcli.audit import audit
     from synthcli.config import as_plain
     from synthcli.gate import judge
+    from synthcli.holdout import SplitFolder
     from synthcli.reports.document import report_document
     from synthcli.versions import versions
 
     gates = _gates(settings, settings.validation, _families(settings))
     out = Path(settings.run.output_dir)
+    folder = SplitFolder(out / "split")
+    given = [train or folder.train, holdout or folder.holdout, synthetic or _default_synthetic(out)]
+    _check_junit(junit, [*given, *(out / "validate" / name for name in ("report.json", "report.html", "summary.md"))])
     with run.log.phase("read"):
         tables, inputs = _load(run, settings, out, synthetic, train, holdout)
     _check_columns(settings, tables.schema)
@@ -105,6 +109,12 @@ def _measured(
         return ended
     _announce(document)
     return replace(ended, artifacts=_written(out / "validate", document, junit))
+
+
+def _check_junit(junit: Path | None, others: Sequence[Path]) -> None:
+    """Raise ``UsageError`` for a JUnit file that would replace a table or another form of the report."""
+    if junit is not None and junit.resolve() in [path.resolve() for path in others]:
+        raise UsageError(f"--junit: {junit} is read or written here already", "name another file")
 
 
 def _written(folder: Path, document: dict[str, Any], junit: Path | None) -> dict[str, Path]:
@@ -158,6 +168,7 @@ def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Ou
     from synthcli.reports.document import judged_again, read_report
     from synthcli.reports.junit import junit_xml
 
+    _check_junit(junit, [stored])
     report = read_report(stored)
     given, origins = resolved.config.validation, resolved.origins
     own = resolved.file is not None or any(origins[f"validate.{key}"] != "default" for key in ("gates", "gates_add"))
@@ -218,6 +229,7 @@ def _questions(settings: Config) -> Questions:
         secrets=tuple(wanted.secrets),
         groups=tuple(wanted.groups),
         constraints=tuple(data.constraints),
+        trivariate=wanted.trivariate,
     )
 
 

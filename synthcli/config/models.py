@@ -269,6 +269,10 @@ class ValidateSection(Section):
         min_length=1,
         description="The families of metrics to compute.",
     )
+    trivariate: bool = Field(
+        default=True,
+        description="Whether the accuracy of triples of columns is measured; it costs as much as all other counting.",
+    )
     compat: bool = Field(
         default=False, description="Whether to compute the scores of SDMetrics' QualityReport too, for comparison."
     )

@@ -94,19 +94,32 @@ class Target(NamedTuple):
         if len(grid) < 3:
             return cls(_leave_one_out(train.count(cells, prod(grid))), None)
         shown = np.bincount(cells, minlength=prod(grid)) > 0
-        total = int(shown.sum())
-        numbers = np.where(shown, np.cumsum(shown) - 1, total).astype(np.uint32)
-        return cls(_leave_one_out(train.count(numbers[cells], total + 1)), numbers)
+        numbers = np.where(shown, np.cumsum(shown) - 1, int(shown.sum())).astype(np.uint32)
+        return cls(_leave_one_out(_renumbered(train, cells, numbers)), numbers)
 
     def counts_of(self, side: GroupedCodes, cells: Cells) -> Scores:
         """Return counts of another side on the same cells, of shape (blocks, 1 + groups, cells)."""
-        numbered = cells if self.numbers is None else self.numbers[cells]
-        return _leave_one_out(side.count(numbered, self.counts.shape[2]))
+        if self.numbers is None:
+            return _leave_one_out(side.count(cells, self.counts.shape[2]))
+        return _leave_one_out(_renumbered(side, cells, self.numbers))
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         return self.counts.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
+
+
+def _renumbered(side: GroupedCodes, cells: Cells, numbers: npt.NDArray[np.uint32]) -> Counts:
+    """Return counts by ``numbers`` of the cells, the last of which stands for all that are not told apart.
+
+    Many rows are counted cell by cell, and the counts are put together; of few rows the cells are.
+    """
+    last, parts = int(numbers.max()), side.blocks * side.groups
+    if len(cells) < 4 * parts * len(numbers):
+        return side.count(numbers[cells], last + 1)
+    whole = side.count(cells, len(numbers))
+    apart = numbers < last
+    return np.concatenate([whole[..., apart], whole[..., ~apart].sum(axis=-1, keepdims=True)], axis=-1)
 
 
 class Panel(NamedTuple):

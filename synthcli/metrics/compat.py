@@ -102,7 +102,7 @@ class Score(NamedTuple):
     @property
     def summary(self) -> Summary:
         """The value with its standard error, without the rows."""
-        variance = sum(float(side @ side) for side in (self.real, self.other) if side is not None)
+        variance = sum(_dot(side, side) for side in (self.real, self.other) if side is not None)
         return Summary(self.value, float(np.sqrt(variance)), self.reason)
 
 
@@ -248,7 +248,7 @@ def correlation(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Correlation | None:
     u, v = _standardised(a), _standardised(b)
     if u is None or v is None:
         return None
-    return Correlation(float(np.clip(u @ v, -1.0, 1.0)), u, v, both)
+    return Correlation(float(np.clip(_dot(u, v), -1.0, 1.0)), u, v, both)
 
 
 def _cut(holdout: pl.DataFrame, rows: int) -> pl.DataFrame:
@@ -378,7 +378,12 @@ def _trends(pair: tuple[str, str], sides: Sequence[dict[str, Numbers | Categorie
 def _correlation(a: Numbers, b: Numbers) -> Correlation | None:
     if a.standard is None or b.standard is None:
         return correlation(a.values, b.values)
-    return Correlation(float(np.clip(a.standard @ b.standard, -1.0, 1.0)), a.standard, b.standard, None)
+    return Correlation(float(np.clip(_dot(a.standard, b.standard), -1.0, 1.0)), a.standard, b.standard, None)
+
+
+def _dot(a: Floats, b: Floats) -> float:
+    """Return the scalar product in this thread: a linear algebra library's threads wait by spinning."""
+    return float(np.einsum("i,i", a, b))
 
 
 def _correlation_scores(pairs: Sequence[tuple[Numbers, Numbers]]) -> list[Score]:
@@ -454,7 +459,7 @@ def _standardised(values: npt.NDArray[Any]) -> Floats | None:
         return None
     scaled = values.astype(np.float64) / max(abs(low), abs(high))  # squares of huge numbers overflow
     centred = scaled - scaled.mean()
-    length = float(np.sqrt(centred @ centred))
+    length = float(np.sqrt(_dot(centred, centred)))
     return centred / length if length > 0 else None
 
 

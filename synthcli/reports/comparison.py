@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from synthcli.reports.markdown import code, plain, table
-from synthcli.reports.outcomes import subject, visible
+from synthcli.reports.outcomes import subject
 from synthcli.reports.terminal import plain_table
-from synthcli.reports.words import ARROWS, number
+from synthcli.reports.words import ARROWS, number, visible
 
 Row = Mapping[str, Any]
 _STYLES = {"regression": "bold red", "worse": "bold red", "no_regression": "bold green", "better": "green"}

@@ -113,7 +113,9 @@ def _sentence(document: Document) -> str:
     gates = document["gates"]
     if not gates:
         return "No gate was set, so nothing speaks against a release; nothing speaks for it either."
-    meaning = "No check speaks against a release" if document["verdict"] == "pass" else "Not fit for release"
+    doubted = any(gate["failed"] for gate in gates)
+    fit = "No check of level error speaks against a release" if doubted else "No check speaks against a release"
+    meaning = fit if document["verdict"] == "pass" else "Not fit for release"
     return f"{meaning}: of {checks(gates)}."
 
 

@@ -8,11 +8,13 @@ what a table gives no chance to measure is skipped.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
 
-from synthcli.reports.outcomes import Gate, Outcome, explanation, outcomes, subject, visible
+from synthcli.reports.outcomes import Gate, Outcome, explanation, outcomes, subject
+from synthcli.reports.words import visible
 
 SUITE = "synthcli validate"
 
@@ -58,4 +60,7 @@ def _case(suite: ElementTree.Element, name: str, gate: Gate, came_to: Outcome) -
 
 def _moment(created_at: str) -> str:
     """Return the time in UTC without a zone, which is how the form's published schemas want it."""
-    return datetime.fromisoformat(created_at).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    moment = datetime.fromisoformat(created_at)
+    with suppress(OverflowError):  # the first or last day there is, in another zone
+        moment = moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from synthcli.reports.outcomes import failures, visible
-from synthcli.reports.words import gate_figures, number, told_apart
+from synthcli.reports.outcomes import failures
+from synthcli.reports.words import gate_figures, number, told_apart, visible
 
 _MARKS = {"": "", "pass": "pass", "fail": "**FAIL**", "warn": "**warn**", "not_measured": "not measured"}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}

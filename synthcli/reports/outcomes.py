@@ -10,21 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from synthcli.reports.words import gate_figures, meaning
+from synthcli.reports.words import gate_figures, meaning, visible
 
 Outcome = Literal["passed", "stopped", "warned", "skipped"]
 Gate = Mapping[str, Any]
 #: How many columns a message lists before it counts the others.
 LISTED = 5
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with line ends, lone surrogates and whatever else does not print as escapes: one line.
-
-    >>> visible("age\\n")
-    'age\\\\n'
-    """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
 
 
 def subject(gate: Gate) -> str:
@@ -36,12 +27,14 @@ def subject(gate: Gate) -> str:
 def outcomes(document: Mapping[str, Any]) -> list[tuple[Gate, Outcome]]:
     """Return each gate of the report with what its verdict does to the release.
 
-    A failure of level warning stops it where the report's verdict rests on warnings alone: it is ``fail``, and no gate
-    of level error failed.
+    A failure of level warning stops it where the audit was to fail on warnings, and where the verdict rests on warnings
+    alone: it is ``fail``, and no gate of level error failed.
     """
     gates: Sequence[Gate] = document["gates"]
     errors = any(gate["failed"] and gate["level"] == "error" for gate in gates)
-    level = "warning" if document["verdict"] == "fail" and not errors else "error"
+    asked = document.get("config", {}).get("validate")
+    strict = isinstance(asked, Mapping) and asked.get("fail_on") == "warning"
+    level = "warning" if document["verdict"] == "fail" and (strict or not errors) else "error"
     return [(gate, _outcome(gate, level)) for gate in gates]
 
 

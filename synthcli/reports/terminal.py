@@ -27,6 +27,7 @@ from synthcli.reports.words import (
     names_by_reason,
     number,
     told_apart,
+    visible,
 )
 
 _STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
@@ -71,7 +72,7 @@ def facts_report(facts: Mapping[str, str]) -> RenderableType:
     """Render a few facts as two columns."""
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
-        grid.add_row(Text(name, style="bold"), Text(value))
+        grid.add_row(Text(visible(name), style="bold"), Text(visible(value)))
     return grid
 
 
@@ -87,7 +88,7 @@ def selection_report(facts: Mapping[str, str], selection: Mapping[str, Any]) -> 
         mark, style = ("best", _STYLES["pass"]) if row["best"] else _STANDING[row["status"]]
         table.add_row(name, *map(number, numbers), seconds, number(row["score"]), Text(mark, style=style))
         remarks += [] if name == row["name"] else [Text(f"#{place}: {row['name']}", style="dim")]
-        remarks += [Text(f"{name}: {row['reason']}", style="yellow")] if row["reason"] else []
+        remarks += [Text(visible(f"{name}: {row['reason']}"), style="yellow")] if row["reason"] else []
     rows = (
         f"learned from {selection['fitting_rows']:,} training rows, judged by {selection['validation_rows']:,} others"
     )
@@ -103,7 +104,7 @@ def audit_report(document: Mapping[str, Any]) -> RenderableType:
     parts += [Text(), _metrics(document["metrics"])]
     left_out = [f"{row['name']} ({row['kind']})" for row in document["columns"] if not row["metrics"]]
     if left_out:
-        parts.append(Text(f"columns that nothing was measured of: {', '.join(left_out)}", style="dim"))
+        parts.append(Text(visible(f"columns that nothing was measured of: {', '.join(left_out)}"), style="dim"))
     worst = [(row["name"], row) for row in document["columns"] if comparable(row)]
     pairs = [(f"{row['a']} × {row['b']}", row) for row in document["pairs"] if comparable(row)]
     for title, rows in (("worst columns", worst), ("worst pairs", pairs)):
@@ -121,7 +122,7 @@ def gate_report(file: str, reasons: Sequence[str], audited_at: str) -> Renderabl
         )
     return Group(
         Text(f"FAIL  {file}", style=_STYLES["fail"], overflow="ignore", no_wrap=True),
-        *(Text(f"  {reason}") for reason in reasons),
+        *(Text(f"  {visible(reason)}") for reason in reasons),
     )
 
 
@@ -129,7 +130,10 @@ def _verdict(document: Mapping[str, Any]) -> RenderableType:
     gates = document["gates"]
     failed = grouped([gate for gate in gates if gate["failed"]], lambda gate: gate["metric"])
     headline = f"{document['verdict'].upper()}  of {checks(gates)}" if gates else "PASS  no gate was set"
-    reasons = [Text(f"  {metric}{culprits(accused)}: {meaning(metric, accused)}") for metric, accused in failed.items()]
+    reasons = [
+        Text(f"  {visible(metric + culprits(accused))}: {meaning(metric, accused)}")
+        for metric, accused in failed.items()
+    ]
     return Group(Text(headline, style=_STYLES[document["verdict"]]), *reasons, Rule(style="dim"))
 
 
@@ -147,7 +151,7 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> RenderableType:
         table.add_row(gate["label"], gate["rule"], *gate_figures(gate), mark)
     reasons = dict.fromkeys(f"{gate['metric']}: {gate['reason']}" for gate in gates if gate["reason"])
     legend = [Text(EXCESS, style="dim")] if any(gate["rule"].startswith("max_excess") for gate in gates) else []
-    return Group(table, *legend, *(Text(reason, style="yellow") for reason in reasons))
+    return Group(table, *legend, *(Text(visible(reason), style="yellow") for reason in reasons))
 
 
 def _metrics(metrics: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -166,7 +170,8 @@ def _metrics(metrics: Sequence[Mapping[str, Any]]) -> RenderableType:
     missing = [metric for metric in metrics if metric["status"] != "measured"]
     legend = Text("↑ higher is better, ↓ lower is better; the rest should equal what a perfect generator scores", "dim")
     notes = [
-        Text(f"not measured: {names}: {reason}", style="dim") for reason, names in names_by_reason(missing).items()
+        Text(visible(f"not measured: {names}: {reason}"), style="dim")
+        for reason, names in names_by_reason(missing).items()
     ]
     return Group(table, legend, *notes)
 
@@ -179,9 +184,16 @@ def _worst(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Rendera
     return table
 
 
+class _Plain(Table):
+    """A table in which text is text: a column's name is no markup, ends no line and moves no cursor."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*(Text(visible(cell)) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def plain_table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(first, overflow="fold")
+    table = _Plain(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(Text(visible(first)), overflow="fold")
     for name in others:
-        table.add_column(name, justify="left" if name in ("rule", "") else "right", overflow="fold")
+        table.add_column(Text(visible(name)), justify="left" if name in ("rule", "") else "right", overflow="fold")
     return table

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -419,3 +420,58 @@ def test_secrets_groups_constraints_and_compat_are_measured_where_they_are_set(a
     measured = {m["name"]: m["value"] for m in ended.document["result"]["metrics"] if m["status"] == "measured"}
     assert measured["validity.constraints"] == 1
     assert {"privacy.inference_risk", "utility.subgroup_gap", "compat.sdmetrics_quality"} <= set(measured)
+
+
+# the forms of the report
+
+
+def test_triples_are_left_out_where_they_are_not_wanted(audit, thirds: Path) -> None:
+    names = [metric["name"] for metric in audit(table(thirds, "fresh")).document["result"]["metrics"]]
+    assert "accuracy.trivariate" in names
+    less = audit(table(thirds, "fresh"), "--set", "validate.trivariate=false").document["result"]["metrics"]
+    assert [metric["name"] for metric in less] == [name for name in names if name != "accuracy.trivariate"]
+
+
+def test_every_form_of_the_report_says_the_same(audit, thirds: Path, tmp_path: Path) -> None:
+    ended = audit(
+        table(thirds, "train").sample(fraction=1, seed=1), "--junit", tmp_path / "gates.xml", families="privacy"
+    )
+    assert ended.code == 1
+    paths = {name: Path(path) for name, path in ended.document["artifacts"].items()}
+    assert paths["junit"] == tmp_path / "gates.xml"
+    report = json.loads(paths["report"].read_text())
+    failed_gates = sum(gate["status"] == "fail" for gate in report["gates"])
+    suite = ElementTree.parse(paths["junit"]).getroot()[0]
+    assert int(suite.attrib["failures"]) == failed_gates > 0
+    assert int(suite.attrib["tests"]) == len(report["gates"])
+    page = paths["html"].read_text(encoding="utf-8")
+    assert "Not fit for release" in page
+    assert "<script" not in page
+    assert not re.search(r"https?://(?!www\.w3\.org/)", page)
+    assert (
+        "privacy.exact\\_match\\_excess" in paths["summary"].read_text()
+        or "exact_match_excess" in paths["summary"].read_text()
+    )
+
+
+def test_a_dry_run_writes_no_report(audit, thirds: Path) -> None:
+    ended = audit(table(thirds, "fresh"), "--dry-run")
+    assert ended.document["artifacts"] == {}
+
+
+def test_a_stored_report_is_judged_into_junit_only_where_asked(audit, call, thirds: Path, tmp_path: Path) -> None:
+    stored_report = audit(table(thirds, "fresh")).document["artifacts"]["report"]
+    assert call("validate", "--from", stored_report, "--json").document["artifacts"] == {}
+    ended = call("validate", "--from", stored_report, "--junit", tmp_path / "again.xml", "--json")
+    assert ended.document["artifacts"] == {"junit": str(tmp_path / "again.xml")}
+    assert ElementTree.parse(tmp_path / "again.xml").getroot().tag == "testsuites"
+
+
+def test_github_hears_of_failures_on_stderr_and_gets_a_summary(
+    audit, thirds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+    ended = audit(table(thirds, "train"), families="privacy")
+    assert any(line.startswith("::error title=synthcli%3A privacy.") for line in ended.err.splitlines())
+    assert "FAIL" in (tmp_path / "step.md").read_text()

@@ -113,3 +113,17 @@ def test_a_choice_shows_the_best_why_others_are_out_and_the_rule() -> None:
         "learned from 300 training rows, judged by 100 others",
         "the rule",
     ]
+
+
+def test_a_columns_name_is_no_markup_and_ends_no_line() -> None:
+    names = ("weight [kg]", "[/]", "new\n::error::x", "\x1b[31mred")
+    gate = {"metric": "accuracy.univariate", "rule": "min 0.7", "level": "error", "value": 0.5, "threshold": 0.7}
+    gates = [{**gate, "columns": [name], "status": "fail", "failed": True, "reason": ""} for name in names]
+    parts = [{"name": name, "kind": "numeric", "accuracy": 0.5, "reference": 0.9, "metrics": []} for name in names]
+    document = {"verdict": "fail", "gates": gates, "metrics": [], "inputs": {}, "columns": parts, "pairs": []}
+    out = io.StringIO()
+    Console(file=out, width=120, markup=False, emoji=False).print(audit_report(document))
+    text = out.getvalue()
+    assert text.count("weight [kg]") == text.count("[/]") >= 3
+    assert "\x1b" not in text
+    assert not any(line.startswith("::") for line in text.splitlines())
