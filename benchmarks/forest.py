@@ -217,7 +217,7 @@ def picture(points: Mapping[int | None, list[tuple[float, float, str]]]) -> str:
     ]
     for panel, (rows, found) in enumerate(points.items()):
         xs, ys = [x for x, _, _ in found], [y for _, y, _ in found]
-        x0, x1, y0, y1 = min([0.495, *xs]), max([0.55, *xs]) + 0.004, min(ys) - 0.002, max([0.002, *ys]) + 0.002
+        x0, x1, y0, y1 = min([0.495, *xs]), max([0.55, *xs]) + 0.02, min(ys) - 0.002, max([0.002, *ys]) + 0.002
         across, up = (width - left - 20) / (x1 - x0), (height - top) / (y1 - y0)
 
         def at(x: float, y: float, shift: float = panel * width) -> tuple[float, float]:
@@ -226,6 +226,7 @@ def picture(points: Mapping[int | None, list[tuple[float, float, str]]]) -> str:
         title = f"census, {rows:,} training rows" if rows else "census, half for training"
         parts.append(f'<text x="{panel * width + left}" y="18" font-weight="bold">{title}</text>')
         parts += _axes(at, (x0, x1), (y0, y1))
+        parts += _series(at, found, "min_leaf", "#2563eb") + _series(at, found, "min_gain", "#0f766e")
         for x, y, name in found:
             preset = name.startswith("privacy")
             cx, cy = at(x, y)
@@ -240,6 +241,19 @@ def picture(points: Mapping[int | None, list[tuple[float, float, str]]]) -> str:
     label = "bivariate accuracy less its reference"
     parts.append(f'<text transform="translate(14 {height - 60}) rotate(-90)">{label}</text></svg>')
     return "\n".join(parts) + "\n"
+
+
+def _series(at: Any, found: list[tuple[float, float, str]], key: str, colour: str) -> list[str]:
+    """Return a line along one parameter, its ends named."""
+    along = [(x, y, name.removeprefix(f"{key}: ")) for x, y, name in found if name.startswith(f"{key}: ")]
+    places = [(*at(x, y), value) for x, y, value in along]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
+    ends = [
+        f'<text x="{x + 6:.1f}" y="{y - 6:.1f}" font-size="11" fill="{colour}">{key} {value}</text>'
+        for x, y, value in (places[0], places[-1])
+    ]
+    line = f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-opacity=".6"/>'
+    return [line, *ends]
 
 
 def _axes(at: Any, xs: tuple[float, float], ys: tuple[float, float]) -> list[str]:

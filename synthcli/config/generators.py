@@ -194,15 +194,15 @@ class ForestPreset(NamedTuple):
     honest: bool
 
     def leaf(self, rows: int) -> int:
-        """Return ``min_leaf`` for ``rows`` rows: ``leaves`` times 20 or, if that is more, their cube root.
+        """Return ``min_leaf`` for ``rows`` rows: ``leaves`` times 20 or, if more, a quarter of their square root.
 
         Leaves must hold more rows the more there are, but ever smaller a share of them, for their laws to come close.
         """
-        return round(self.leaves * max(20.0, math.cbrt(rows)))
+        return round(self.leaves * max(20.0, math.sqrt(rows) / 4))
 
 
 FOREST_PRESETS = {
-    "low": ForestPreset(0.5, 0.5, False),
+    "low": ForestPreset(0.5, 0.0, False),
     "balanced": ForestPreset(1.0, 1.0, False),
     "high": ForestPreset(2.0, 4.0, True),
 }
