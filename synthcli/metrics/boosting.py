@@ -79,8 +79,10 @@ def side_by_side(fit: Callable[[Item], Result], items: Sequence[Item]) -> list[R
     """Return ``fit`` of each item, a model each, as many at a time as there are processors.
 
     A booster itself keeps to one thread: its threads wait by spinning, and on a busy machine take fifty times as long.
+    OpenMP's limit is each thread's own, so that every worker sets it.
     """
-    with threadpool_limits(1), ThreadPoolExecutor(min(len(items), len(os.sched_getaffinity(0)))) as pool:
+    workers = min(len(items), len(os.sched_getaffinity(0)))
+    with ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1, "openmp")) as pool:
         return list(pool.map(fit, items))
 
 
