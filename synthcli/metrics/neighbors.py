@@ -14,7 +14,9 @@ compared.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +35,7 @@ _CELLS = 1 << 22  # distances or bounds held at a time
 _TILE = 1 << 16  # distances computed at a time: a tile stays in the processor's cache
 _TILE_WIDTH = 1 << 12
 _LEAF = 128
+_PART = 1 << 11  # queries that one thread searches for at a time
 _PAIRS = 1 << 20  # pairs of query and reference compared at a time
 _DENSE = 8  # comparing all references costs about an eighth a pair of comparing chosen ones
 
@@ -78,11 +81,18 @@ class Nearest:
 def nearest(queries: Points, references: Points) -> Nearest:
     """Return the nearest references of every query: exact, over all references, with all ties."""
     asked, sought = _Groups.of(queries), _Groups.of(references)
-    search = _Search(queries[asked.leaders], references[sought.leaders])
-    search.run()
-    links = _Links(asked, sought, *search.links())
-    first, second = search.distances()
-    return Nearest(first[asked.group], second[asked.group], links)
+    ours, theirs = _cells(queries[asked.leaders], references[sought.leaders])
+    leaves = _Leaves.of(theirs)
+    # Parts are of one size wherever this runs, so that sums over the pairs are the same on any number of processors.
+    parts = [slice(start, start + _PART) for start in range(0, max(ours.rows, 1), _PART)]
+    with ThreadPoolExecutor(min(len(parts), len(os.sched_getaffinity(0)))) as pool:
+        searches = list(pool.map(lambda part: _Search(ours[part], leaves).run(), parts))
+    first, second = (np.concatenate(found) for found in zip(*(one.distances() for one in searches), strict=True))
+    links = [
+        (query + part.start, found) for part, one in zip(parts, searches, strict=True) for query, found in [one.links()]
+    ]
+    query, reference = (np.concatenate(found) for found in zip(*links, strict=True))
+    return Nearest(first[asked.group], second[asked.group], _Links(asked, sought, query, reference))
 
 
 def distance_matrix(queries: Points, references: Points) -> Ints:
@@ -315,11 +325,11 @@ def _halved(numbers: Array, rows: Indices) -> Indices:
 
 
 class _Search:
-    """Branch and bound for all queries, a block of them at a time."""
+    """Branch and bound for some queries, a block of them at a time."""
 
-    def __init__(self, queries: Points, references: Points) -> None:
-        self._queries, cells = _cells(queries, references)
-        self._leaves = _Leaves.of(cells)
+    def __init__(self, queries: _Cells, leaves: _Leaves) -> None:
+        self._queries, self._leaves = queries, leaves
+        cells = leaves.cells
         self._none = _none(cells.numbers)
         self._first = np.full(queries.rows, self._none, dtype=cells.numbers.dtype)
         self._second = self._first.copy()
@@ -328,10 +338,10 @@ class _Search:
         self._found: list[tuple[Indices, Indices]] = []
         self._block: list[tuple[Indices, Indices, Array]] = []  # with distances, some of them undercut since
 
-    def run(self) -> None:
-        """Find every query's first and second distance and all references at the first."""
+    def run(self) -> _Search:
+        """Find every query's first and second distance and all references at the first; return the search itself."""
         if not self._leaves.cells.rows:
-            return
+            return self
         for block in _blocks(self._queries.rows, len(self._leaves.start)):
             rows = np.arange(block.start, block.stop)
             mismatches = _mismatches(self._queries.codes[:, block], self._leaves.codes)
@@ -349,6 +359,7 @@ class _Search:
                 rest = self._visit_level(rows, chosen, level * self._queries.unit)
                 self._compare_all(rest)
             self._settle()
+        return self
 
     def distances(self) -> tuple[Ints, Ints]:
         """Return the first and second distance of each query."""
