@@ -376,7 +376,7 @@ class _Search:
 
     def _pay(self, rows: Indices, chosen: Array) -> npt.NDArray[np.bool_]:
         """Add up what bounds cost each row; return for which rows comparing all references is the cheaper way."""
-        leaves = np.count_nonzero(chosen, axis=1)
+        leaves = np.bitwise_count(np.packbits(chosen, axis=1)).sum(axis=1, dtype=np.uint32).astype(np.int64)
         self._spent[rows] += chosen.shape[1] if _are_many(chosen) else 2 * _DENSE * leaves
         return self._spent[rows] > self._leaves.cells.rows
 
