@@ -187,6 +187,7 @@ WRONG = [
         "synthesizer: {kind: auto, candidates: [forest, {kind: forest}]}",
         "1:14: synthesizer: candidates: forest is named twice with the same parameters",
     ),
+    ("synthesizer: {kind: forest, order: [age, sex, age]}", "1:14: synthesizer: order: 'age' is named twice"),
     (
         "synthesizer: {kind: auto, candidates: []}",
         "1:39: synthesizer.candidates: got [], expected a list with at least one entry",

@@ -205,3 +205,65 @@ def test_the_model_does_not_depend_on_the_number_of_threads(monkeypatch: pytest.
     several = fit(frame).sample(500, seed=2)
     monkeypatch.setattr("synthcli.synthesizers.forest.chain.os.sched_getaffinity", lambda _: {0})
     assert fit(frame).sample(500, seed=2).equals(several)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_skewed_column_is_split_in_every_tree(seed: int) -> None:
+    """Thresholds between the cells' numbers would mostly leave too few rows on one side."""
+    draw = np.random.default_rng(seed)
+    visits = np.minimum(draw.lognormal(0, 1.2, ROWS).astype(int), 400)
+    columns = {f"c{at}": draw.choice(["a", "b"], ROWS) for at in range(5)}
+    frame = pl.DataFrame({**columns, "visits": visits, "cost": (visits * 10 + draw.normal(0, 3, ROWS)).round(1)})
+    model = fit(frame, seed=seed)
+    assert min(structures(model, model.links[-1].name)) > 10
+    drawn = model.sample(ROWS, seed=1)
+    real, made = (np.corrcoef(part["visits"].rank(), part["cost"].rank())[0, 1] for part in (frame, drawn))
+    assert made > real - 0.03
+
+
+def test_noise_does_not_pay_for_a_category_of_many_levels() -> None:
+    """Groups of levels made of the rows that judge the splits would go with noise, and give training rows back."""
+    draw = np.random.default_rng(5)
+    frame = pl.DataFrame(
+        {
+            "y": draw.choice(["a", "b"], 6000),
+            "g": draw.choice(list("cdefgh"), 6000),
+            "level": pl.Series(draw.integers(0, 600, 6000)).cast(pl.String),
+        }
+    )
+    nodes = [count for seed in range(4) for count in structures(fit(frame, seed=seed), "level")]
+    assert np.mean(np.array(nodes) == 1) > 0.8
+    fresh = pl.DataFrame(
+        {name: frame[name].sample(fraction=1, shuffle=True, seed=at) for at, name in enumerate(frame.columns)}
+    )
+    drawn = fit(frame).sample(6000, seed=2)
+    hits, chance = (part.join(frame.unique(), on=frame.columns, how="semi").height for part in (drawn, fresh))
+    assert hits < 1.1 * chance
+
+
+def test_a_level_that_goes_with_another_column_follows_it_however_many_there_are() -> None:
+    draw = np.random.default_rng(6)
+    town = draw.integers(0, 200, 6000)
+    region = np.where(draw.random(6000) < 0.9, town // 50, draw.integers(0, 4, 6000))
+    frame = pl.DataFrame({"region": pl.Series(region).cast(pl.String), "town": pl.Series(town).cast(pl.String)})
+    drawn = fit(frame).sample(6000, seed=1)
+    kept = (drawn["town"].cast(pl.Int64) // 50 == drawn["region"].cast(pl.Int64)).mean()
+    assert kept > 0.85
+
+
+def test_numbers_on_a_grid_are_moved_to_values_of_the_grid_and_pairs_repeat_little_more_than_by_chance() -> None:
+    draw = np.random.default_rng(7)
+
+    def table(rows: int) -> pl.DataFrame:
+        a = draw.normal(size=rows)
+        return pl.DataFrame({"a": a.round(2), "b": (a + draw.normal(0, 0.3, rows)).round(2)})
+
+    frame = table(ROWS)
+    drawn = fit(frame).sample(20_000, seed=1)
+    own, fresh = set(frame.rows()), set(table(ROWS).rows())
+    own, fresh = own - fresh, fresh - own
+    rows = drawn.rows()
+    hits, chance = (sum(row in rows_of for row in rows) / len(rows_of) for rows_of in (own, fresh))
+    assert hits < 1.7 * chance  # 1.5 on average
+    assert np.corrcoef(drawn["a"], drawn["b"])[0, 1] > np.corrcoef(frame["a"], frame["b"])[0, 1] - 0.02
+    assert (drawn["a"].round(2) == drawn["a"]).mean() > 0.8  # all but those of fewer than five rows

@@ -91,8 +91,8 @@ def test_a_number_is_drawn_between_a_rows_and_a_near_ones_of_its_leaf() -> None:
     # Between 0 and 2 of the first leaf lie a row of 0, two of 1 in the other leaf, and a row of 2.
     shared = _split([0, 2], [1, 1, 7], strength=0.0)
     drawn = shared.draw(columns, rows, np.random.default_rng(1), one_run)[:40_000]
-    # Of ten steps one leads to the only other row, and of those too far half end at it: 0.55, then any of the four.
-    for cell, chance in enumerate([0.5 * 0.45 + 0.55 / 4, 0.55 / 2, 0.5 * 0.45 + 0.55 / 4]):
+    # Of twenty steps one leads to the only other row, and of those too far half end at it: 0.525, then any of the four.
+    for cell, chance in enumerate([0.5 * 0.475 + 0.525 / 4, 0.525 / 2, 0.5 * 0.475 + 0.525 / 4]):
         assert _near((drawn == cell).mean(), chance, 40_000)
     # A common value between the two keeps each where it is, and a prior leads to rows but not across leaves.
     parted = np.array([0, -1, *[1] * 7, -1])
@@ -111,13 +111,13 @@ def test_the_runs_of_a_number_are_those_of_its_cells() -> None:
     assert drawn == [{0, 2}, {0, 1, 2}, {0, 2}]
 
 
-def test_near_rows_are_up_to_ten_away_to_either_side_and_common_values_stay() -> None:
+def test_near_rows_are_up_to_twenty_away_to_either_side_and_values_alone_stay() -> None:
     pool, runs = (
         [0, 0, 1, 3, 4, 5, 5, 8, 9, 9, 11, 14, 15, 15, 20],
         np.array([0] * 9 + [-1] + [1] * 10 + [-1] + [2] * 9),
     )
     last, law = len(pool) - 1, np.zeros(30)
-    for place, step, sign in product(range(len(pool)), range(1, 11), (-1, 1)):
+    for place, step, sign in product(range(len(pool)), range(1, 21), (-1, 1)):
         there, back = place + sign * step, place - sign * step
         cell = pool[place]
         other = pool[there if 0 <= there <= last else min(max(back, 0), last)]

@@ -25,7 +25,7 @@ Ranks = NDArray[np.float32]
 #: Rows that a level of a category is given of its column's mean law, before levels are put in order.
 _PRIOR_ROWS = 3.0
 #: Rows of a leaf, in the order of their numbers, within which a number is drawn between one and another.
-_NEIGHBOURS = 10
+_NEIGHBOURS = 20
 #: Intervals to either side by which the chance of a known number is judged.
 _AROUND = 3
 #: The part of the best strength of a single tree that is kept: a cell is drawn by any of several trees, and their mean
