@@ -203,6 +203,9 @@ audited against both raw parts. Parameters that are not named are those of `priv
 - **membership**: the AUC of an attack that tells training rows from others; .5 is guessing.
 
 ![accuracy against the DCR share](balance.svg)
+
+`privacy: low` is not more accurate in pairs of columns; it is more useful on small tables, which this picture does not
+show (generators.md).
 """
 _COLUMNS = """| parameters | accuracy | DCR share | near matches | membership |
 |---|---|---|---|---|"""
