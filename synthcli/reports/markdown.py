@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from synthcli.reports.outcomes import failures
-from synthcli.reports.words import gate_figures, number, told_apart, visible
+from synthcli.reports.words import checks, gate_figures, number, told_apart, visible
 
 _MARKS = {"": "", "pass": "pass", "fail": "**FAIL**", "warn": "**warn**", "not_measured": "not measured"}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}
@@ -61,15 +61,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1)
 
 
 def _counts(gates: Sequence[Mapping[str, Any]]) -> str:
-    counts = {
-        "hold": sum(gate["status"] == "pass" for gate in gates),
-        "failed": sum(gate["status"] == "fail" for gate in gates),
-        "warn": sum(gate["status"] == "warn" for gate in gates),
-        "could not be measured": sum(gate["status"] == "not_measured" and gate["failed"] for gate in gates),
-        "not applicable": sum(gate["status"] == "not_measured" and not gate["failed"] for gate in gates),
-    }
-    told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-    return f" (of {len(gates)} check{'' if len(gates) == 1 else 's'} {told})" if gates else " (no gate was set)"
+    return f" (of {checks(gates)})" if gates else " (no gate was set)"
 
 
 def _folded(lines: list[str], title: str, *, fold: bool) -> list[list[str]]:
