@@ -112,7 +112,6 @@ def _write(path: Path, result: dict[str, Any], form: Format) -> None:
     from rich.console import Console
 
     text = io.StringIO()
-    Console(file=text, width=120, highlight=False, markup=False, emoji=False, no_color=True).print(
-        comparison_report(result)
-    )
+    console = Console(file=text, width=120, highlight=False, markup=False, emoji=False, no_color=True)
+    console.print(comparison_report(result))
     write_text(path, text.getvalue())

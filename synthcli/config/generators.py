@@ -154,8 +154,8 @@ class Forest(Section):
     kind: Literal["forest"] = Field(description="The kind of generator.")
     privacy: Literal["low", "balanced", "high"] = Field(
         default="balanced",
-        description="How much of accuracy is given for distance from the training rows; it sets min_leaf, min_gain and "
-        "honest where these are not given.",
+        description="How far rows keep from the training rows: high farther, at the price of accuracy; low nearer, "
+        "which makes small tables more useful. It sets min_leaf, min_gain and honest where these are not given.",
     )
     trees: Positive = Field(default=5, description="Trees for each column; a cell is drawn by one of them at random.")
     min_leaf: Positive | None = Field(
