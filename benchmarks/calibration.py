@@ -27,6 +27,7 @@ import polars as pl
 from scipy import stats
 
 from benchmarks.canaries import FLAWS, LEAKS, Parts, fresh
+from synthcli.columns import Table
 from synthcli.encoding import CountEncoding
 from synthcli.gate import default_rules, judge
 from synthcli.metrics.accuracy import AccuracyBaseline, prepare_accuracy
@@ -100,8 +101,9 @@ class Bench:
     def __init__(self, parts: Parts, seed: int) -> None:
         train, holdout, schema = parts.train, parts.holdout, parts.schema
         self.parts, self.seed = parts, seed
-        self.encoding = CountEncoding.fit(train, schema)
-        self.codes = [self.encoding.encode(part) for part in (train, holdout)]
+        self.real = Table(train), Table(holdout)
+        self.encoding = CountEncoding.fit(self.real[0], schema)
+        self.codes = [self.encoding.encode(part) for part in self.real]
         self.accuracy = self.prepared(holdout.height)
         self.records = Records.fit(train, holdout, schema)
         self.neighbours = Neighbourhood.fit(train, holdout, schema, seed)
@@ -112,16 +114,17 @@ class Bench:
 
     def estimates(self, synthetic: pl.DataFrame) -> list[Estimate]:
         """Measure everything that a default gate of the three families looks at."""
-        parts = self.parts
-        supports = count_categories(parts.train, parts.holdout, synthetic, parts.schema)
-        size = min(synthetic.height, parts.holdout.height)
-        baseline = self.accuracy if size == parts.holdout.height else self.prepared(size)
+        schema, made = self.parts.schema, Table(synthetic)
+        train, holdout = self.real
+        supports = count_categories(train, holdout, made, schema)
+        size = min(made.height, holdout.height)
+        baseline = self.accuracy if size == holdout.height else self.prepared(size)
         return [
-            *baseline.measure(self.encoding.encode(synthetic)),
+            *baseline.measure(self.encoding.encode(made)),
             *category_coverage(supports),
             *lost_category(supports),
-            *distinct_rows(parts.holdout, synthetic, parts.schema),
-            *self.records.measure(synthetic, parts.schema),
+            *distinct_rows(holdout, made, schema),
+            *self.records.measure(synthetic, schema),
             *self.neighbours.measure(synthetic),
         ]
 

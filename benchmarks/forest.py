@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from synthcli import columns
 from synthcli.audit import Questions, Tables, audit
 from synthcli.config import ProtectionSection
 from synthcli.inference.overrides import ReadOptions
@@ -102,7 +103,8 @@ def measured(case: Case) -> dict[str, float]:
     drawn = perf_counter()
     about = TABLES[case.table]
     questions = Questions(case.families, case.division, target=about.target, exclude_features=about.exclude)
-    found = audit(Tables(train, holdout, synthetic, schema), questions, lambda family: nullcontext())
+    tables = Tables(*(columns.Table(part) for part in (train, holdout, synthetic)), schema)
+    found = audit(tables, questions, lambda family: nullcontext())
     whole = {estimate.name: estimate for estimate in found if not estimate.columns}
     figures = {
         short: value for short, name in FIGURES.items() if name in whole and (value := whole[name].value) is not None

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from synthcli.columns import Table
 from synthcli.config.models import Constraint
 from synthcli.encoding import CountEncoding
 from synthcli.metrics.accuracy import measure_accuracy
@@ -86,11 +87,11 @@ class Tables:
     entity, which lies wholly on one side of the split.
     """
 
-    train: pl.DataFrame
-    holdout: pl.DataFrame
-    synthetic: pl.DataFrame
+    train: Table
+    holdout: Table
+    synthetic: Table
     schema: Schema
-    privacy_holdout: pl.DataFrame | None = None
+    privacy_holdout: Table | None = None
     by: tuple[str, ...] = ()
 
 
@@ -134,27 +135,42 @@ def audit(tables: Tables, questions: Questions, phase: Phase) -> tuple[Estimate,
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """Tables and questions, and what more than one family has to know of them."""
+    """Tables and questions, and what more than one family has to know of them.
+
+    Families that count read the tables' columns; those that look at whole rows have the tables in memory.
+    """
 
     tables: Tables
     questions: Questions
 
-    @property
+    @cached_property
+    def train(self) -> pl.DataFrame:
+        return self.tables.train.frame()
+
+    @cached_property
+    def holdout(self) -> pl.DataFrame:
+        return self.tables.holdout.frame()
+
+    @cached_property
+    def synthetic(self) -> pl.DataFrame:
+        return self.tables.synthetic.frame()
+
+    @cached_property
     def reserved(self) -> pl.DataFrame:
         """The reserved rows that privacy is measured against."""
-        return self.tables.holdout if self.tables.privacy_holdout is None else self.tables.privacy_holdout
+        return self.holdout if self.tables.privacy_holdout is None else self.tables.privacy_holdout.frame()
 
     @cached_property
     def holdout_told(self) -> TwoSample | None:
         """How well the holdout can be told from the training part."""
-        return exchangeable(self.tables.train, self.tables.holdout, self.tables.schema, self.questions.seed)
+        return exchangeable(self.train, self.holdout, self.tables.schema, self.questions.seed)
 
     @cached_property
     def reserved_told(self) -> TwoSample | None:
         """The same for the rows that privacy is measured against."""
         if self.tables.privacy_holdout is None:
             return self.holdout_told
-        return exchangeable(self.tables.train, self.reserved, self.tables.schema, self.questions.seed)
+        return exchangeable(self.train, self.reserved, self.tables.schema, self.questions.seed)
 
 
 def _accuracy(case: _Case) -> tuple[Estimate, ...]:
@@ -176,17 +192,17 @@ def _diversity(case: _Case) -> tuple[Estimate, ...]:
 
 
 def _similarity(case: _Case) -> tuple[Estimate, ...]:
-    tables, seed = case.tables, case.questions.seed
-    return measure_similarity(tables.train, tables.synthetic, tables.schema, seed, holdout=case.holdout_told)
+    seed = case.questions.seed
+    return measure_similarity(case.train, case.synthetic, case.tables.schema, seed, holdout=case.holdout_told)
 
 
 def _privacy(case: _Case) -> tuple[Estimate, ...]:
     """Measure privacy against reserved rows that are exchangeable with the training part, or say that none are."""
     tables, questions, reserved = case.tables, case.questions, case.reserved
-    parts = (tables.train, reserved, tables.synthetic, tables.schema)
+    parts = (case.train, reserved, case.synthetic, tables.schema)
     alike = not not_exchangeable(case.reserved_told)
-    extra = tables.holdout if tables.privacy_holdout is not None else None
-    entities = _entities(tables.train, reserved, tables.by)
+    extra = case.holdout if tables.privacy_holdout is not None else None
+    entities = _entities(case.train, reserved, tables.by)
     return (
         *measure_records(*parts, extra=extra, entities=entities, exchangeable=alike),
         *measure_distances(*parts, questions.seed, entities=entities, exchangeable=alike),
@@ -206,12 +222,12 @@ def _entities(
 
 
 def _utility(case: _Case) -> tuple[Estimate, ...]:
-    tables, questions = case.tables, case.questions
+    questions = case.questions
     return measure_utility(
-        tables.train,
-        tables.holdout,
-        tables.synthetic,
-        tables.schema,
+        case.train,
+        case.holdout,
+        case.synthetic,
+        case.tables.schema,
         target=questions.target,
         exclude=questions.exclude_features,
         seed=questions.seed,

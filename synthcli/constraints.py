@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from synthcli.columns import alike, comparable
 from synthcli.config.models import Constraint, FixedCombinations, FixedIncrements, Inequality, OneHot, Range
 from synthcli.config.suggest import nearest
 from synthcli.errors import ConfigError
@@ -89,7 +90,7 @@ def holds(constraint: Constraint, frame: pl.DataFrame, train: pl.DataFrame) -> F
     names = columns_of(constraint)
     if isinstance(constraint, FixedCombinations):
         return occurs(frame.select(names), train.select(names))
-    cells = frame.select(_comparable(frame[name]).alias(str(i)) for i, name in enumerate(names))
+    cells = frame.select(comparable(frame[name]).alias(str(i)) for i, name in enumerate(names))
     missing = pl.any_horizontal(pl.all().is_null())
     kept: Flags = cells.select(missing | _kept(constraint, cells)).to_series().fill_null(True).to_numpy()
     return kept
@@ -100,7 +101,7 @@ def occurs(rows: pl.DataFrame, known: pl.DataFrame) -> Flags:
 
     The columns are taken by position. Numbers are equal by value, however each table stores them.
     """
-    pairs = [_alike(a, b) for a, b in zip(rows.get_columns(), known.get_columns(), strict=True)]
+    pairs = [alike(a, b) for a, b in zip(rows.get_columns(), known.get_columns(), strict=True)]
     left = pl.DataFrame([a.alias(str(i)) for i, (a, _) in enumerate(pairs)])
     right = pl.DataFrame([b.alias(str(i)) for i, (_, b) in enumerate(pairs)]).unique()
     keys = left.columns
@@ -133,27 +134,6 @@ def _is_multiple(series: pl.Series, increment: float) -> pl.Expr:
     rounding = _ULPS * float(np.finfo(np.float32 if series.dtype == pl.Float32 else np.float64).eps)
     near = (quotient - quotient.round()).abs() <= rounding * quotient.abs().clip(lower_bound=1.0)
     return cell.cast(pl.Float64).is_finite() & near
-
-
-def _comparable(series: pl.Series) -> pl.Series:
-    """Return the column with NaN as missing, and instants of any time zone as naive ones in UTC."""
-    if series.dtype.is_float():
-        return series.fill_nan(None)
-    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None:
-        return series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return series
-
-
-def _alike(a: pl.Series, b: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return two columns in one type in which equal values are equal."""
-    a, b = _comparable(a), _comparable(b)
-    if a.dtype == b.dtype:
-        return a, b
-    if a.dtype.is_numeric() and b.dtype.is_numeric():
-        return a.cast(pl.Float64), b.cast(pl.Float64)
-    if a.dtype in (pl.Date, pl.Datetime) and b.dtype in (pl.Date, pl.Datetime):
-        return a.cast(pl.Datetime("us")), b.cast(pl.Datetime("us"))
-    return a.cast(pl.String), b.cast(pl.String)
 
 
 def _expected(constraint: Constraint, forms: set[str]) -> str | None:

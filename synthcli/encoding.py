@@ -13,7 +13,7 @@ as if it kept away from one of the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from synthcli.columns import Distinct, Levels, Table, as_table, finite_numbers, places
 from synthcli.rowkeys import canonical_bits
 from synthcli.schema import Column, Kind, Schema
 
@@ -37,8 +38,8 @@ class Axis(Protocol):
     def cardinality(self) -> int:
         """Number of codes."""
 
-    def encode(self, series: pl.Series) -> Codes:
-        """Return one code a cell, each below ``cardinality``."""
+    def code(self, table: Table, name: str) -> Codes:
+        """Return one code a row of the table's column, each below ``cardinality``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,20 +55,21 @@ class NumberAxis:
     cuts: npt.NDArray[np.float64]
 
     @classmethod
-    def fit(cls, series: pl.Series) -> NumberAxis:
-        """Choose the bins from the training part's values (all cells may be missing)."""
-        values = numbers(series)
-        distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-        if not len(distinct):
+    def fit(cls, train: Distinct) -> NumberAxis:
+        """Choose the bins from the training part's values (there may be none)."""
+        if not train.rows:
             return cls(np.inf, -np.inf, np.empty(0))
-        return cls(float(distinct[0]), float(distinct[-1]), equal_frequency_cuts(distinct, counts, BINS))
+        return cls(float(train.values[0]), float(train.values[-1]), equal_frequency_cuts(train, BINS))
 
     @property
     def cardinality(self) -> int:
         return 3 + len(self.cuts) + 1
 
-    def encode(self, series: pl.Series) -> Codes:
-        values = numbers(series)
+    def code(self, table: Table, name: str) -> Codes:
+        return self.encode(table.numbers(name))
+
+    def encode(self, values: npt.NDArray[np.float64]) -> Codes:
+        """Return the code of each number; NaN is missing."""
         codes = np.full(len(values), 3, dtype=np.uint8)
         for cut in self.cuts:  # nine comparisons of all values are several times as fast as a binary search for each
             codes += values > cut
@@ -81,35 +83,35 @@ class NumberAxis:
 class CategoryAxis:
     """The ten most frequent categories that have at least five rows, each with a code of its own.
 
-    Codes: 0 missing, 1 unseen in the training part, 2 any other training category, then the frequent ones.
+    Codes: 0 missing, 1 unseen in the training part, 2 any other training category, then the frequent ones. ``known``
+    are the training part's categories, of which the first ``kept`` are the frequent ones.
     """
 
-    frequent: tuple[Any, ...]
-    other: tuple[Any, ...]
+    known: pl.Series
+    kept: int
 
     @classmethod
-    def fit(cls, series: pl.Series) -> CategoryAxis:
-        """Choose the categories from the training part's cells; ties go to the smaller value."""
-        tally = category_counts(series)
-        levels, counts = tally["level"].to_list(), tally["count"].to_list()
-        kept = sum(1 for count in counts[:BINS] if count >= MIN_CATEGORY_ROWS)
-        return cls(tuple(levels[:kept]), tuple(levels[kept:]))
+    def fit(cls, train: Levels) -> CategoryAxis:
+        """Choose the categories from the training part's; ties go to the smaller value."""
+        return cls(train.values, int(np.count_nonzero(train.counts[:BINS] >= MIN_CATEGORY_ROWS)))
 
     @property
     def cardinality(self) -> int:
-        return 3 + len(self.frequent)
+        return 3 + self.kept
 
-    def encode(self, series: pl.Series) -> Codes:
-        levels = [*self.frequent, *self.other]
-        known = [3 + i for i in range(len(self.frequent))] + [2] * len(self.other)
-        if not levels:
-            return np.where(series.is_null().to_numpy(), 0, 1).astype(np.uint8)
-        lookup = pl.DataFrame(
-            {"level": pl.Series(levels, dtype=series.dtype), "code": pl.Series(known, dtype=pl.UInt8)}
-        )
-        found = series.to_frame("level").join(lookup, on="level", how="left", maintain_order="left")["code"]
-        codes = found.fill_null(1).to_numpy()
-        return np.where(series.is_null().to_numpy(), np.uint8(0), codes)
+    @property
+    def frequent(self) -> tuple[Any, ...]:
+        """The categories with a code of their own."""
+        return tuple(self.known.head(self.kept))
+
+    def code(self, table: Table, name: str) -> Codes:
+        return self.encode(table.levels(name))
+
+    def encode(self, levels: Levels) -> Codes:
+        """Return the code of each row's category."""
+        place = places(levels.values, self.known)
+        codes = np.where(place < 0, 1, np.where(place < self.kept, 3 + place, 2)).astype(np.uint8)
+        return levels.spread(codes, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,9 +122,10 @@ class CountEncoding:
     axes: tuple[Axis, ...]
 
     @classmethod
-    def fit(cls, train: pl.DataFrame, schema: Schema) -> CountEncoding:
+    def fit(cls, train: Table | pl.DataFrame, schema: Schema) -> CountEncoding:
         """Choose every axis from the training part."""
-        return cls(schema.modelled, tuple(_fit_axis(train[c.name], c) for c in schema.modelled))
+        table = as_table(train)
+        return cls(schema.modelled, tuple(_fit_axis(table, column) for column in schema.modelled))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,10 +137,13 @@ class CountEncoding:
         """Number of codes of each column."""
         return tuple(axis.cardinality for axis in self.axes)
 
-    def encode(self, frame: pl.DataFrame) -> Codes:
+    def encode(self, rows: Table | pl.DataFrame) -> Codes:
         """Return codes of shape (columns, rows): each column's codes lie together in memory."""
-        coded = [axis.encode(frame[name]) for name, axis in zip(self.names, self.axes, strict=True)]
-        return np.stack(coded) if coded else np.empty((0, frame.height), dtype=np.uint8)
+        table = as_table(rows)
+        codes = np.empty((len(self.axes), table.height), dtype=np.uint8)
+        for place, (name, axis) in enumerate(zip(self.names, self.axes, strict=True)):
+            codes[place] = axis.code(table, name)
+        return codes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,13 +199,11 @@ class RankAxis:
     @classmethod
     def fit(cls, series: pl.Series) -> RankAxis:
         """Rank the pool's values (all cells may be missing)."""
-        values = finite_numbers(series)
-        distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-        below = np.concatenate(([0], np.cumsum(counts)))  # values smaller than the i-th distinct one
-        between = np.empty(2 * len(distinct) + 1, dtype=np.int64)
+        distinct = Distinct.of(finite_numbers(series))
+        below = np.concatenate(([0], distinct.cumulative))  # values smaller than the i-th distinct one
+        between = np.empty(2 * len(distinct.values) + 1, dtype=np.int64)
         between[::2], between[1::2] = 2 * below, below[:-1] + below[1:]
-        total = max(1, int(below[-1]))
-        return cls(distinct, (2 * between * len(series) + total) // (2 * total))
+        return cls(distinct.values, _stretched(between, distinct.rows, len(series)))
 
     def encode(self, series: pl.Series) -> npt.NDArray[np.int64]:
         """Return one position a cell, -1 for a missing one."""
@@ -210,11 +214,39 @@ class RankAxis:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RankLookup:
+    """The positions of a :class:`RankAxis` over the rows of several tables, each counted apart: for a few cells.
+
+    ``rows`` is the number of rows of all tables together.
+    """
+
+    tables: tuple[Table, ...]
+    name: str
+    rows: int
+
+    def encode(self, series: pl.Series) -> npt.NDArray[np.int64]:
+        """Return one position a cell, -1 for a missing one."""
+        values, between, total = finite_numbers(series), np.zeros(len(series), dtype=np.int64), 0
+        for table in self.tables:
+            pool = table.distinct(self.name).finite
+            between += pool.below(values) + pool.at_most(values)
+            total += pool.rows
+        return np.where(np.isnan(values), -1, _stretched(between, total, self.rows))
+
+
+class Ranks(Protocol):
+    """Rank positions of one column; ``RankAxis`` and ``RankLookup`` conform."""
+
+    def encode(self, series: pl.Series) -> npt.NDArray[np.int64]:
+        """Return one position a cell, -1 for a missing one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DistanceEncoding:
     """Ranks for the numeric and datetime columns of a schema, codes for its categorical and boolean ones."""
 
     columns: tuple[Column, ...]
-    ranks: dict[str, RankAxis]
+    ranks: Mapping[str, Ranks]
     unit: int
 
     @classmethod
@@ -222,6 +254,13 @@ class DistanceEncoding:
         """Rank every numeric column over ``pool``: all rows of training part and holdout together."""
         ranked = [column.name for column in schema.modelled if _is_ranked(column)]
         return cls(schema.modelled, {name: RankAxis.fit(pool[name]) for name in ranked}, max(1, 2 * pool.height))
+
+    @classmethod
+    def over(cls, tables: Sequence[Table], schema: Schema) -> DistanceEncoding:
+        """Return the encoding that :meth:`fit` finds for the tables' rows pooled, to encode a small part of them."""
+        rows, ranked = sum(table.height for table in tables), [c.name for c in schema.modelled if _is_ranked(c)]
+        ranks = {name: RankLookup(tuple(tables), name, rows) for name in ranked}
+        return cls(schema.modelled, ranks, max(1, 2 * rows))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -240,45 +279,31 @@ class DistanceEncoding:
         return Points(_as_columns(numeric, frame.height), _as_columns(codes, frame.height), self.unit)
 
 
-def finite_numbers(series: pl.Series) -> npt.NDArray[np.float64]:
-    """Return :func:`numbers` with every infinite value as NaN."""
-    values = numbers(series)
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def numbers(series: pl.Series) -> npt.NDArray[np.float64]:
-    """Return a numeric, boolean or datetime column as float64 (instants in microseconds), missing as NaN."""
-    if series.dtype.is_temporal():
-        series = series.cast(pl.Datetime("us")).to_physical()
-    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
-def category_counts(series: pl.Series) -> pl.DataFrame:
-    """Return the non-missing values as ``level`` with their ``count``, the most frequent first, ties by value."""
-    tally = series.drop_nulls().alias("level").value_counts(name="count")
-    return tally.sort(["count", "level"], descending=[True, False])
-
-
-def equal_frequency_cuts(
-    distinct: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], bins: int
-) -> npt.NDArray[np.float64]:
-    """Return the inclusive upper ends of all but the last of at most ``bins`` bins over sorted distinct values.
+def equal_frequency_cuts(column: Distinct, bins: int) -> npt.NDArray[np.float64]:
+    """Return the inclusive upper ends of all but the last of at most ``bins`` bins over a column's values.
 
     Cuts are the quantiles k/bins, so a value that many rows share makes the bins around it fewer. At most ``bins``
-    distinct values get a bin each.
+    different values get a bin each.
     """
-    if len(distinct) <= bins:
-        return distinct[:-1]
-    cumulative = np.cumsum(counts)
-    ends = np.searchsorted(cumulative, cumulative[-1] * np.arange(1, bins) / bins)
-    cuts: npt.NDArray[np.float64] = distinct[np.unique(ends[ends < len(distinct) - 1])]
+    values = column.values
+    if len(values) <= bins:
+        return values[:-1]
+    ends = np.searchsorted(column.cumulative, column.rows * np.arange(1, bins) / bins)
+    cuts: npt.NDArray[np.float64] = values[np.unique(ends[ends < len(values) - 1])]
     return cuts
 
 
-def _fit_axis(series: pl.Series, column: Column) -> Axis:
+def _fit_axis(train: Table, column: Column) -> Axis:
     if column.kind in (Kind.NUMERIC, Kind.DATETIME):
-        return NumberAxis.fit(series)
-    return CategoryAxis.fit(series)
+        return NumberAxis.fit(train.distinct(column.name))
+    return CategoryAxis.fit(train.levels(column.name))
+
+
+def _stretched(between: npt.NDArray[np.int64], total: int, rows: int) -> npt.NDArray[np.int64]:
+    """Return positions over ``total`` values as positions over ``rows`` rows, rounded."""
+    total = max(1, total)
+    stretched: npt.NDArray[np.int64] = (2 * between * rows + total) // (2 * total)
+    return stretched
 
 
 def _is_ranked(column: Column) -> bool:

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.encoding import CategoryAxis, Codes, CountEncoding, NumberAxis, category_counts, numbers
+from synthcli.columns import Floats, Table, as_table, category_counts, numbers
+from synthcli.encoding import CategoryAxis, Codes, CountEncoding, NumberAxis
 from synthcli.metrics.accuracy import cramers_v
 from synthcli.schema import Column, Kind, Schema
 
@@ -34,9 +35,7 @@ OUTER = 0.01
 _FINEST, _TINY = 1e-9, 1e-290
 MISSING, OTHER, NEW = "(missing)", "(other)", "(new)"
 
-Floats = npt.NDArray[np.float64]
 Shares = list[list[float]]
-Frames = Mapping[str, pl.DataFrame]
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -93,25 +92,21 @@ class Profile:
     dependence: Dependence | None
 
 
-def profile(tables: Frames, schema: Schema, pairs: Pairs, threshold: int) -> Profile:
+def profile(tables: Mapping[str, Table | pl.DataFrame], schema: Schema, pairs: Pairs, threshold: int) -> Profile:
     """Return the profile of ``tables`` (train, holdout, synthetic).
 
     ``pairs`` are those to picture. ``threshold`` is the least number of training rows that a bin may tell of by name.
     Of larger tables ``ROWS`` rows at even distances are counted: a picture shows no thousandth.
     """
     least = max(threshold, 1)
-    thin = {side: frame.gather_every(_step(frame.height)) for side, frame in tables.items()}
+    thin = {side: as_table(table).thinned(ROWS) for side, table in tables.items()}
     encoding = CountEncoding.fit(thin["train"], schema)
     codes = {side: encoding.encode(frame) for side, frame in thin.items()}
     columns = tuple(ColumnProfile(c.name, c.kind.value, tuple(_bins(thin, c, least))) for c in schema.modelled)
     return Profile(columns, tuple(_pair(encoding, codes, *pair, least) for pair in pairs), _dependence(encoding, codes))
 
 
-def _step(rows: int) -> int:
-    return max(1, -(-rows // ROWS))
-
-
-def _bins(tables: Frames, column: Column, least: int) -> Iterator[Bin]:
+def _bins(tables: Mapping[str, pl.DataFrame], column: Column, least: int) -> Iterator[Bin]:
     series = {side: frame[column.name] for side, frame in tables.items()}
     if column.kind in (Kind.NUMERIC, Kind.DATETIME):
         return _number_bins(series, column, least)
@@ -276,7 +271,7 @@ def _number_grid(
 def _category_grid(
     axis: CategoryAxis, counts: npt.NDArray[np.int64], least: int
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
-    shown = [at for at in range(len(axis.frequent)) if counts[3 + at] >= least]
+    shown = [at for at in range(axis.kept) if counts[3 + at] >= least]
     labels = (*(_text(axis.frequent[at]) for at in shown), OTHER, NEW, MISSING)
     bins = np.full(axis.cardinality, len(shown), np.int64)
     bins[:3] = len(shown) + 2, len(shown) + 1, len(shown)

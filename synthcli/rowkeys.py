@@ -22,7 +22,8 @@ Keys = npt.NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_NULL = np.uint64(0xD6E8FEB86659FD93)
+#: The bits of a missing cell.
+NULL_BITS = np.uint64(0xD6E8FEB86659FD93)
 _SLOTS = 1 << 16
 _BLOCK = 1 << 15  # rows mixed at a time: a block of keys stays in the processor's cache
 
@@ -38,6 +39,11 @@ def splitmix64(values: Keys) -> Keys:
 def text_key(text: str) -> int:
     """Return the 64-bit xxh3 of ``text`` in UTF-8."""
     return xxhash.xxh3_64_intdigest(text.encode("utf-8"))
+
+
+def text_keys(texts: pl.Series) -> Keys:
+    """Return the :func:`text_key` of each text; none is missing."""
+    return np.fromiter((text_key(text) for text in texts), dtype=np.uint64, count=len(texts))
 
 
 class TextKeys:
@@ -70,8 +76,9 @@ class TextKeys:
 def _hashed(texts: pl.Series) -> Keys:
     """Return the xxh3 of each text, hashed once a distinct one; 0 for a missing one."""
     distinct = texts.drop_nulls().unique()
-    hashed = np.fromiter((text_key(text) for text in distinct), dtype=np.uint64, count=len(distinct))
-    lookup = pl.DataFrame({"value": distinct, "bits": hashed}, schema={"value": pl.String, "bits": pl.UInt64})
+    lookup = pl.DataFrame(
+        {"value": distinct, "bits": text_keys(distinct)}, schema={"value": pl.String, "bits": pl.UInt64}
+    )
     joined = texts.to_frame("value").join(lookup, on="value", how="left", maintain_order="left")
     return joined["bits"].fill_null(0).to_numpy()
 
@@ -127,7 +134,7 @@ def canonical_bits(series: pl.Series, texts: TextKeys | None = None) -> Keys:
         bits = series.cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
     else:
         bits = (texts or TextKeys()).bits(series.cast(pl.String))
-    return np.where(series.is_null().to_numpy(), _NULL, bits) if series.null_count() else bits
+    return np.where(series.is_null().to_numpy(), NULL_BITS, bits) if series.null_count() else bits
 
 
 def occurrences(keys: Keys) -> npt.NDArray[np.int64]:

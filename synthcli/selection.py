@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from synthcli.audit import Questions, Tables, audit
+from synthcli.columns import Table
 from synthcli.config.models import Constraint, ProtectionSection
 from synthcli.errors import BadTableError, ConfigError, NoCandidateError, SynthcliError
 from synthcli.gate import default_rules, judge
@@ -294,7 +295,7 @@ class _Trial:
     def _judged(self, blank: Candidate, synthetic: pl.DataFrame, tell: Tell) -> Candidate:
         terms = self.terms
         families = (*_FAMILIES, *(["utility"] if terms.target else []))
-        tables = Tables(self.fitting, self.validation, synthetic, self.schema, by=terms.by)
+        tables = Tables(Table(self.fitting), Table(self.validation), Table(synthetic), self.schema, by=terms.by)
         questions = Questions(
             families, terms.seed, target=terms.target, exclude_features=terms.exclude_features, secrets=terms.secrets
         )

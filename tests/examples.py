@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 import pytest
 
+from synthcli.columns import Table
 from synthcli.schema import Column, Kind, Schema
 
 ROOT = Path(__file__).resolve().parents[1]
+
+Result = TypeVar("Result")
 
 
 def real_table(name: str) -> Path:
@@ -27,6 +32,11 @@ def columns(**kinds: str) -> Schema:
     """Return a schema from names and kinds; numeric columns are Float64, datetimes Datetime[us], the rest String."""
     dtypes = {"numeric": "Float64", "boolean": "Boolean", "datetime": "Datetime[us]"}
     return Schema(tuple(Column(name, Kind(kind), dtypes.get(kind, "String")) for name, kind in kinds.items()))
+
+
+def on_tables(measure: Callable[..., Result], *arguments: Any, **settings: Any) -> Result:
+    """Call a measure with every frame among the arguments as a table by its columns."""
+    return measure(*(Table(each) if isinstance(each, pl.DataFrame) else each for each in arguments), **settings)
 
 
 def mixed_table(rows: int, seed: int) -> pl.DataFrame:

@@ -20,6 +20,7 @@ FLOORS = (
     {"audit", "gate", "selection", "profiling", "profile", "comparison"},
     {"metrics", "synthesizers", "protection"},
     {"constraints", "counts", "encoding", "splitting", "lineage", "sketches"},
+    {"columns"},
     {"rowkeys", "tables"},
     {"inference"},
     {"forms"},

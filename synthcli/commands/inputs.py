@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from synthcli.columns import Table
 from synthcli.config import Config
 from synthcli.errors import ConfigError, UsageError
 from synthcli.lineage import content_sha256
 from synthcli.progress import Log
 from synthcli.schema import Column, Kind, Schema
 from synthcli.tables import ReadOptions, Source, open_table
+
+#: Cells up to which a table is read as a whole; one takes 8 bytes or so.
+CELLS_IN_MEMORY = 10**8
 
 
 def open_data(settings: Config, log: Log, frozen: Schema | None = None) -> Source:
@@ -50,6 +54,14 @@ def open_file(
         source = replace(source, schema=_overridden(source.schema, settings))
     _check_names(settings, source.schema)
     return source
+
+
+def columns(source: Source) -> Table:
+    """Return a table by its columns: in memory where it fits well, else read from disk column by column."""
+    rows = source.rows()
+    if rows * len(source.schema) <= CELLS_IN_MEMORY:
+        return Table(source.read())
+    return Table(source.on_disk(), rows)
 
 
 def describe_source(source: Source) -> dict[str, Any]:

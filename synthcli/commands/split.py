@@ -233,7 +233,8 @@ def _compared(settings: Config, folder: SplitFolder, rule: SplitRule, schema: Sc
 
 def _shares(part: pl.DataFrame, target: str) -> dict[str, float]:
     """Return the share of each class of a target with few, frequent classes; nothing for any other target."""
-    from synthcli.encoding import MIN_CATEGORY_ROWS, category_counts
+    from synthcli.columns import category_counts
+    from synthcli.encoding import MIN_CATEGORY_ROWS
 
     tally = category_counts(part[target])
     if tally.height > 10 or (tally["count"] < MIN_CATEGORY_ROWS).any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from synthcli.audit import Questions, Tables
+    from synthcli.columns import Table
     from synthcli.config import Config, GateRule, Resolved, ValidateSection
     from synthcli.config import FailOn as FailOnLevel
     from synthcli.gate import Earlier, Verdict
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from synthcli.profile import Profile
     from synthcli.reports.document import Report
     from synthcli.schema import Schema
+    from synthcli.tables import Source
 
 
 #: Rows below which a table of an audit is refused: every gate would be at the mercy of chance.
@@ -297,7 +299,7 @@ def _load(
 ) -> tuple[Tables, dict[str, dict[str, Any]]]:
     """Read the three tables in the training table's form, and describe the files."""
     from synthcli.audit import Tables
-    from synthcli.commands.inputs import check_target, describe_source, measurable, open_file
+    from synthcli.commands.inputs import check_target, columns, describe_source, measurable, open_file
     from synthcli.commands.provenance import check_trained_apart, generator_of
     from synthcli.holdout import SplitFolder
 
@@ -321,17 +323,23 @@ def _load(
     }
     if holdout is None and folder.exists() and folder.privacy_holdout in folder.parts(folder.read().rule).values():
         sources["privacy_holdout"] = open_file(folder.privacy_holdout, settings, run.log, schema)
-    frames = {name: part.read() for name, part in sources.items()}
-    types = dict(frames["holdout"].schema)
-    frames = {name: frame.cast({column: types[column] for column in frame.columns}) for name, frame in frames.items()}
-    _check_rows(frames, paths, schema)
-    inputs = {name: {**describe_source(part), "rows": frames[name].height} for name, part in sources.items()}
+    types = sources["holdout"].lazy.collect_schema()
+    parts = {name: columns(_of_types(part, types)) for name, part in sources.items()}
+    _check_rows(parts, paths, schema)
+    inputs = {name: {**describe_source(part), "rows": parts[name].height} for name, part in sources.items()}
     if version is not None:
         inputs["synthetic"]["generator"] = version.name
     rule = folder.read().rule if train is None else None
     by = () if rule is None or rule.method == "stratified" else rule.by
-    parts = (frames["train"], frames["holdout"], frames["synthetic"])
-    return Tables(*parts, schema, frames.get("privacy_holdout"), tuple(by)), inputs
+    return Tables(
+        parts["train"], parts["holdout"], parts["synthetic"], schema, parts.get("privacy_holdout"), tuple(by)
+    ), inputs
+
+
+def _of_types(source: Source, types: Mapping[str, pl.DataType]) -> Source:
+    """Return the table with its columns in the types of another one's, so that equal values are equal."""
+    names = source.lazy.collect_schema().names()
+    return replace(source, lazy=source.lazy.cast({name: types[name] for name in names if name in types}))
 
 
 def _same_file(path: Path, reserved: Path) -> bool:
@@ -356,14 +364,14 @@ def _check_present(paths: dict[str, Path]) -> None:
             raise MissingFileError(f"{path}: the {name} table is not there", hint)
 
 
-def _check_rows(frames: dict[str, pl.DataFrame], paths: dict[str, Path], schema: Schema) -> None:
+def _check_rows(parts: dict[str, Table], paths: dict[str, Path], schema: Schema) -> None:
     from synthcli.errors import BadTableError, HoldoutRowsError
     from synthcli.metrics.privacy import holdout_was_seen
 
-    for name, frame in frames.items():
-        if frame.height < MIN_ROWS and name in paths:
+    for name, part in parts.items():
+        if part.height < MIN_ROWS and name in paths:
             raise BadTableError(
-                f"{paths[name]}: the {name} table has {frame.height:,} rows, expected at least {MIN_ROWS}",
+                f"{paths[name]}: the {name} table has {part.height:,} rows, expected at least {MIN_ROWS}",
                 "fewer rows prove nothing: give a larger table",
             )
     if not schema.modelled:
@@ -371,7 +379,7 @@ def _check_rows(frames: dict[str, pl.DataFrame], paths: dict[str, Path], schema:
             f"{paths['train']}: no column can be measured (ids and free text only)",
             "say what the columns are with data.columns",
         )
-    if holdout_was_seen(frames["train"], frames["holdout"], schema):
+    if holdout_was_seen(parts["train"], parts["holdout"], schema):
         raise HoldoutRowsError(
             f"{paths['holdout']}: rows of it stand in {paths['train']}, so it is no holdout of that table",
             "reserve one that no generator has seen: synthcli split DATA",

@@ -30,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.encoding import DistanceEncoding, Points, numbers
+from synthcli.columns import numbers
+from synthcli.encoding import DistanceEncoding, Points
 from synthcli.metrics.estimate import LEVEL, Estimate, Interval, normal_quantile, not_measured, wilson_interval
 from synthcli.metrics.neighbors import nearest
 from synthcli.rowkeys import row_keys

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from synthcli.encoding import category_counts, numbers
+from synthcli.columns import category_counts, numbers
 from synthcli.schema import Column, Kind
 from synthcli.seeds import stage_seed
 

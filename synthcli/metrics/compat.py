@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from synthcli.columns import Distinct, Floats, Table, as_table, places
 from synthcli.metrics.estimate import Estimate, normal_interval, not_measured
 from synthcli.schema import Schema
 
@@ -48,26 +49,26 @@ BINS = 10
 UNSEEN = 1e-6  # rows that SDMetrics credits the real table with for each category of the synthetic one only
 DENSE_CELLS = 2**16
 INFLUENCE_ROWS = 100_000
+CHUNK = 1 << 16  # rows whose products, and pairs of codes, are added up at a time
+#: A part of a column's mean square below which its variance, found by subtraction, is worked out anew.
+NEARLY_CONSTANT = 1e-9
 
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
-    """A numeric or datetime column of one table: values with NaN for missing, and their bins beside categories.
+    """A numeric or datetime column of one table: its values, and their bins beside categories.
 
-    ``distinct`` are the rounded values that occur, in order, ``cumulative`` how many rows have at most each; ``bins``
-    are codes below ``cardinality``, and ``None`` where the range is infinite or has no width. ``standard`` are the
-    values with mean 0 and length 1, where none is missing.
+    ``distinct`` are the rounded values; ``bins`` are codes below ``cardinality``, and ``None`` where the range is
+    infinite or has no width. ``seen`` are the values of the rows whose influence is looked at, NaN for missing, and
+    ``rounded`` these rounded.
     """
 
-    values: npt.NDArray[Any]
-    rounded: npt.NDArray[Any]
-    distinct: npt.NDArray[Any]
-    cumulative: npt.NDArray[np.intp]
+    distinct: Distinct
     bins: Codes | None
-    standard: Floats | None = None
+    seen: npt.NDArray[Any]
+    rounded: npt.NDArray[Any]
     cardinality: int = BINS + 2
 
 
@@ -76,7 +77,21 @@ class Categories:
     """A categorical column of one table: codes shared by all tables, the last one for missing cells."""
 
     bins: Codes
-    cardinality: int
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def cardinality(self) -> int:
+        """Number of codes."""
+        return len(self.counts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One table's columns, and the products of its numeric ones over all rows."""
+
+    rows: int
+    columns: dict[str, Numbers | Categories]
+    moments: Moments
 
 
 class Summary(NamedTuple):
@@ -115,28 +130,10 @@ class Part(NamedTuple):
 
 
 class Correlation(NamedTuple):
-    """Pearson's r, and its columns with mean 0 and length 1 over the rows ``both`` that have both values.
-
-    ``both`` is ``None`` where all rows have them.
-    """
+    """Pearson's r over the rows that have both values, and each seen row's influence on it (0 where one is missing)."""
 
     r: float
-    u: Floats
-    v: Floats
-    both: npt.NDArray[np.bool_] | None
-
-    @property
-    def influence(self) -> Floats:
-        """The seen rows' influence on r."""
-        if self.both is None:
-            return self._of(*(_seen(side) for side in (self.u, self.v))) * _weight(len(self.u))
-        influence = np.zeros(len(self.both))
-        influence[self.both] = self._of(self.u, self.v)
-        return _seen(influence) * _weight(len(influence))
-
-    def _of(self, u: Floats, v: Floats) -> Floats:
-        influence: Floats = u * v - self.r / 2 * (u * u + v * v)
-        return influence
+    influence: Floats
 
 
 @dataclass(slots=True, eq=False)
@@ -167,7 +164,7 @@ class Mean:
 
 
 def measure_compat(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema
+    train: Table | pl.DataFrame, holdout: Table | pl.DataFrame, synthetic: Table | pl.DataFrame, schema: Schema
 ) -> tuple[Estimate, ...]:
     """Measure ``compat.sdmetrics_quality``, ``.sdmetrics_shapes`` and ``.sdmetrics_pair_trends``: in [0, 1], 1 is best.
 
@@ -175,53 +172,54 @@ def measure_compat(
     ``sdmetrics_pair_trends`` of every pair (CorrelationSimilarity or ContingencySimilarity). The reference is the
     holdout in the place of the synthetic rows, cut to as many rows as these where it has more.
     """
+    train, holdout, synthetic = as_table(train), as_table(holdout), as_table(synthetic)
     names = tuple(column.name for column in schema.modelled)
     if not names or not train.height or not synthetic.height:
         reason = "the table has no column to compare" if not names else "one of the tables has no rows"
         return tuple(not_measured(name, FAMILY, reason) for name in (QUALITY, SHAPES, PAIR_TRENDS))
     others = [synthetic, *([_cut(holdout, synthetic.height)] if holdout.height else [])]
     sides = _read([train, *others], names)
-    shapes = [_nothing(train, other) for other in others]
-    trends = [_nothing(train, other) for other in others]
+    shapes = [_nothing(sides[0], side) for side in sides[1:]]
+    trends = [_nothing(sides[0], side) for side in sides[1:]]
     for name in names:
-        detail = "1 - KS, missing cells left out" if isinstance(sides[0][name], Numbers) else "1 - TVD of categories"
+        numeric = isinstance(sides[0].columns[name], Numbers)
+        detail = "1 - KS, missing cells left out" if numeric else "1 - TVD of categories"
         for mean, side in zip(shapes, sides[1:], strict=True):
-            mean.add((name,), _shape(sides[0][name], side[name]), detail)
+            mean.add((name,), _shape(sides[0], side, name), detail)
     for pair in combinations(names, 2):
-        numeric = all(isinstance(sides[0][name], Numbers) for name in pair)
+        numeric = all(isinstance(sides[0].columns[name], Numbers) for name in pair)
         detail = (
             "1 - half the difference of Pearson's r"
             if numeric
             else "1 - TVD of the joint table; the interval takes the bins as given"
         )
-        for mean, score in zip(trends, _trends(pair, sides), strict=True):
+        for mean, score in zip(trends, _trends(pair, sides, numeric=numeric), strict=True):
             mean.add(pair, score, detail)
     return _report(shapes, trends, [other.height for other in others])
 
 
-def ks_score(real: Numbers, other: Numbers) -> Score:
+def ks_score(real: Numbers, other: Numbers, rows: tuple[int, int]) -> Score:
     """Return 1 - the largest distance of the two distribution functions (two-sample Kolmogorov-Smirnov)."""
-    if not len(real.distinct) or not len(other.distinct):
+    if not real.distinct.rows or not other.distinct.rows:
         return Score(None, reason="one of the tables has no value in this column")
-    above, at_above = _largest_excess(real, other)
-    below, at_below = _largest_excess(other, real)
+    above, at_above = _largest_excess(real.distinct, other.distinct)
+    below, at_below = _largest_excess(other.distinct, real.distinct)
     distance, cut, sign = (above, at_above, 1) if above >= below else (below, at_below, -1)
-    influences = [_value_influence(side, cut) for side in (real, other)]
+    influences = [_value_influence(side, cut, n) for side, n in zip((real, other), rows, strict=True)]
     return Score(1 - distance, -sign * influences[0], sign * influences[1])
 
 
-def tv_score(real: Categories, other: Categories) -> Score:
+def tv_score(real: Categories, other: Categories, rows: tuple[int, int]) -> Score:
     """Return 1 - TVD of the categories' shares among non-missing cells, with SDMetrics' credit for unseen ones."""
-    missing = real.cardinality - 1
-    counts = [np.bincount(side.bins, minlength=real.cardinality)[:missing] for side in (real, other)]
+    counts = [side.counts[:-1] for side in (real, other)]
     if not counts[0].sum() or not counts[1].sum():
         return Score(None, reason="one of the tables has no value in this column")
     credited = counts[0] + UNSEEN * ((counts[0] == 0) & (counts[1] > 0))
     p, q = credited / credited.sum(), counts[1] / counts[1].sum()
     event = p > q
     influences = [
-        np.append(_cell_influence(event, shares, int(count.sum())), 0.0)[_seen(side.bins)] * _weight(len(side.bins))
-        for side, shares, count in zip((real, other), (p, q), counts, strict=True)
+        np.append(_cell_influence(event, shares, int(count.sum())), 0.0)[_seen(side.bins)] * _weight(n)
+        for side, shares, count, n in zip((real, other), (p, q), counts, rows, strict=True)
     ]
     return Score(1 - float(np.abs(p - q).sum()) / 2, -influences[0], influences[1])
 
@@ -239,106 +237,123 @@ def cramers_v(counts: npt.NDArray[Any], rows: npt.NDArray[Any], columns: npt.NDA
     return float(np.sqrt(max(phi2, 0.0) / (least - 1)))
 
 
-def correlation(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Correlation | None:
-    """Return Pearson's r over the rows that have both values, or ``None`` where it is undefined."""
-    both = ~(np.isnan(x) | np.isnan(y))
-    a, b = x[both], y[both]
-    if len(a) < 2:
-        return None
-    u, v = _standardised(a), _standardised(b)
-    if u is None or v is None:
-        return None
-    return Correlation(float(np.clip(_dot(u, v), -1.0, 1.0)), u, v, both)
-
-
-def _cut(holdout: pl.DataFrame, rows: int) -> pl.DataFrame:
+def _cut(holdout: Table, rows: int) -> Table:
     """Return at most ``rows`` rows, evenly spaced: a holdout is often sorted."""
     if holdout.height <= rows:
         return holdout
-    return holdout[np.arange(rows) * holdout.height // rows]
+    return as_table(holdout.take(np.arange(rows) * holdout.height // rows))
 
 
-def _nothing(real: pl.DataFrame, other: pl.DataFrame) -> Mean:
-    return Mean(np.zeros(_seen_rows(real.height)), np.zeros(_seen_rows(other.height)))
+def _nothing(real: Side, other: Side) -> Mean:
+    return Mean(np.zeros(_seen_rows(real.rows)), np.zeros(_seen_rows(other.rows)))
 
 
-def _read(tables: Sequence[pl.DataFrame], names: Sequence[str]) -> list[dict[str, Numbers | Categories]]:
-    """Return each table's columns; the first table's types decide what a column is."""
-    sides: list[dict[str, Numbers | Categories]] = [{} for _ in tables]
+# --- reading ---
+
+
+def _read(tables: Sequence[Table], names: Sequence[str]) -> list[Side]:
+    """Read each table's columns; the first table's types decide what a column is."""
+    dtypes = tables[0].schema
+    numeric = [name for name in names if dtypes[name].is_numeric() or dtypes[name] in (pl.Date, pl.Datetime)]
+    columns: list[dict[str, Numbers | Categories]] = [{} for _ in tables]
     for name in names:
-        columns = [table[name] for table in tables]
         found: Sequence[Numbers | Categories]
-        if columns[0].dtype.is_numeric() or columns[0].dtype in (pl.Date, pl.Datetime):
-            found = [_numbers(column, columns[0].dtype) for column in columns]
+        if name in numeric:
+            found = [_numbers(table, name, dtypes[name]) for table in tables]
         else:
-            found = _categories(columns)
-        for side, column in zip(sides, found, strict=True):
+            found = _categories(tables, name)
+        for side, column in zip(columns, found, strict=True):
             side[name] = column
-    return sides
+    return [
+        Side(table.height, found, Moments.of(table, numeric, found, dtypes))
+        for table, found in zip(tables, columns, strict=True)
+    ]
 
 
-def _numbers(column: pl.Series, dtype: pl.DataType) -> Numbers:
-    """Read a column in the unit in which pandas holds it: equal widths in another fall on other sides of a value."""
+def _numbers(table: Table, name: str, dtype: pl.DataType) -> Numbers:
+    """Read a column, a table's own numbers where these are in the unit in which pandas holds them."""
+    own, is_float = table.schema[name], table.schema[name].is_float()
+    if own == dtype and (own.is_integer() or own in (pl.Float64, pl.Datetime("us"))):
+        values, distinct = table.numbers(name), table.distinct(name)
+    else:
+        values = _values(table[name], dtype)
+        distinct = Distinct.of(values)
+    if is_float:
+        distinct = Distinct.of_sorted(_rounded(distinct.values), distinct.cumulative)
+    seen = _seen(values).copy()
+    return Numbers(distinct, _equal_widths(values), seen, _rounded(seen) if is_float else seen)
+
+
+def _values(column: pl.Series, dtype: pl.DataType) -> npt.NDArray[Any]:
+    """Return numbers in the unit in which pandas holds them: equal widths in another fall on other sides of a value."""
     if dtype in (pl.Date, pl.Datetime):
         column = column.cast(pl.Datetime("ms") if dtype == pl.Date else dtype, strict=False).to_physical()
     wanted = pl.Float32 if dtype == pl.Float32 else pl.Float64
-    values = column.cast(wanted, strict=False).fill_null(float("nan")).to_numpy()
-    rounded = values
-    if column.dtype.is_float():
-        with np.errstate(over="ignore", invalid="ignore"):
-            rounded = np.round(values, DECIMALS)
-        rounded = np.where(np.isinf(rounded), values, rounded)
-    present = rounded[~np.isnan(rounded)]
-    distinct, counts = np.unique(present, return_counts=True)
-    standard = _standardised(values) if len(present) == len(values) else None
-    return Numbers(values, rounded, distinct, np.cumsum(counts), _equal_widths(values), standard)
+    return column.cast(wanted, strict=False).fill_null(float("nan")).to_numpy()
+
+
+def _rounded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.round(values, DECIMALS)
+    return np.where(np.isinf(rounded), values, rounded)
 
 
 def _equal_widths(values: npt.NDArray[Any]) -> Codes | None:
     """Return which of ten equal widths each value lies in, 1 to 10; the largest one and missing cells get 11."""
-    present = values[~np.isnan(values)]
+    low, high = (
+        float(end(values, initial=limit)) for end, limit in ((np.fmin.reduce, np.inf), (np.fmax.reduce, -np.inf))
+    )
+    present = np.array([low, high] if low <= high else [], dtype=values.dtype)
     try:
         with np.errstate(over="ignore"):
             edges = np.histogram_bin_edges(present, BINS)
     except ValueError:
         return None
-    codes = np.zeros(len(values), dtype=np.int32)
+    codes = np.zeros(len(values), dtype=np.uint8)
     for edge in edges:  # several times as fast as a binary search for each value
         codes += values >= edge
     codes[np.isnan(values)] = len(edges)
     return codes
 
 
-def _categories(columns: Sequence[pl.Series]) -> list[Categories]:
-    texts = [column.cast(pl.String) for column in columns]
-    levels = pl.concat(texts).drop_nulls().unique()
-    coding = pl.Enum(levels)
-    codes = [text.cast(coding).to_physical().cast(pl.Int32).fill_null(len(levels)).to_numpy() for text in texts]
-    return [Categories(code, len(levels) + 1) for code in codes]
+def _categories(tables: Sequence[Table], name: str) -> list[Categories]:
+    levels = [table.levels(name) for table in tables]
+    every = pl.concat([each.values.cast(pl.String) for each in levels]).unique(maintain_order=True)
+    small = np.min_scalar_type(len(every))
+    found = []
+    for each in levels:
+        place = places(each.values.cast(pl.String), every)
+        counts = np.zeros(len(every) + 1, dtype=np.int64)
+        counts[place] = each.counts
+        counts[-1] = len(each.codes) - each.counts.sum()
+        found.append(Categories(each.spread(place.astype(small), len(every)), counts))
+    return found
 
 
-def _shape(real: Numbers | Categories, other: Numbers | Categories) -> Score:
-    if isinstance(real, Numbers) and isinstance(other, Numbers):
-        return ks_score(real, other)
-    assert isinstance(real, Categories)
-    assert isinstance(other, Categories)
-    return tv_score(real, other)
+# --- shapes ---
 
 
-def _largest_excess(one: Numbers, other: Numbers) -> tuple[float, Any]:
+def _shape(real: Side, other: Side, name: str) -> Score:
+    one, two, rows = real.columns[name], other.columns[name], (real.rows, other.rows)
+    if isinstance(one, Numbers) and isinstance(two, Numbers):
+        return ks_score(one, two, rows)
+    assert isinstance(one, Categories)
+    assert isinstance(two, Categories)
+    return tv_score(one, two, rows)
+
+
+def _largest_excess(one: Distinct, other: Distinct) -> tuple[float, Any]:
     """Return the largest F_one - F_other, and where: it can only lie at a value of the first."""
-    below = np.searchsorted(other.distinct, one.distinct, side="right")
-    behind = np.concatenate([[0], other.cumulative])[below] / other.cumulative[-1]
-    excess = one.cumulative / one.cumulative[-1] - behind
+    excess = one.cumulative / one.rows - other.at_most(one.values) / other.rows
     at = int(np.argmax(excess))
-    return max(float(excess[at]), 0.0), one.distinct[at]
+    return max(float(excess[at]), 0.0), one.values[at]
 
 
-def _value_influence(side: Numbers, cut: Any) -> Floats:
+def _value_influence(side: Numbers, cut: Any, rows: int) -> Floats:
     """Return the seen rows' influence on the share of values up to ``cut`` among those that are there."""
-    seen, rows = _seen(side.rounded), int(side.cumulative[-1])
-    share = np.append(0, side.cumulative)[np.searchsorted(side.distinct, cut, side="right")] / rows
-    influence: Floats = ((seen <= cut) - share) * ~np.isnan(seen) / rows * _weight(len(side.rounded))
+    known = side.distinct.rows
+    share = float(side.distinct.at_most(cut)) / known
+    influence: Floats = ((side.rounded <= cut) - share) * ~np.isnan(side.rounded) / known * _weight(rows)
     return influence
 
 
@@ -366,19 +381,113 @@ def _cell_influence(event: npt.NDArray[np.bool_], shares: Floats, rows: int) -> 
     return influence
 
 
-def _trends(pair: tuple[str, str], sides: Sequence[dict[str, Numbers | Categories]]) -> list[Score]:
+def _trends(pair: tuple[str, str], sides: Sequence[Side], *, numeric: bool) -> list[Score]:
     """Return the pair's score for each table but the first, the real one."""
-    columns = [(side[pair[0]], side[pair[1]]) for side in sides]
-    numbers = [(a, b) for a, b in columns if isinstance(a, Numbers) and isinstance(b, Numbers)]
-    if numbers:
-        return _correlation_scores(numbers)
-    return _contingency_scores(columns)
+    if numeric:
+        return _correlation_scores([side.moments.correlation(*pair) for side in sides])
+    return _contingency_scores([(side.columns[pair[0]], side.columns[pair[1]]) for side in sides])
 
 
-def _correlation(a: Numbers, b: Numbers) -> Correlation | None:
-    if a.standard is None or b.standard is None:
-        return correlation(a.values, b.values)
-    return Correlation(float(np.clip(_dot(a.standard, b.standard), -1.0, 1.0)), a.standard, b.standard, None)
+# --- correlations ---
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Sums over all rows of products of numeric columns, each of shape (columns, columns).
+
+    The numbers are centred at their column's mean and divided by its largest value. For columns i and j, over the rows
+    that have both: ``rows``, ``sums`` of i, ``squares`` of i, ``products`` of i and j. ``seen`` are the seen rows'
+    numbers, (columns, seen rows); ``exact`` finds the values of one column.
+    """
+
+    table: Table
+    dtypes: pl.Schema
+    names: tuple[str, ...]
+    finite: dict[str, bool]
+    seen: Floats
+    rows: Floats
+    sums: Floats
+    squares: Floats
+    products: Floats
+
+    @classmethod
+    def of(
+        cls, table: Table, names: Sequence[str], columns: dict[str, Numbers | Categories], dtypes: pl.Schema
+    ) -> Moments:
+        """Add up the rows, some at a time."""
+        found = [column for name in names if isinstance(column := columns[name], Numbers)]
+        ends = [column.distinct.values[[0, -1]] if column.distinct.rows else np.zeros(2) for column in found]
+        scale = np.array([max(float(np.abs(end).max()), 1e-300) for end in ends])
+        finite = np.isfinite(scale)
+        centre = np.array([_mean(column.distinct, each) for column, each in zip(found, scale, strict=True)])
+        rows, sums, squares, products = np.zeros((4, len(names), len(names)))
+
+        def standard(columns: Sequence[npt.NDArray[Any]]) -> Floats:
+            raw = np.array(columns, dtype=np.float64).reshape(len(names), -1)
+            raw[~finite] = np.nan
+            scaled: Floats = raw / scale[:, None] - centre[:, None]
+            return scaled
+
+        for chunk in table.chunks(names, CHUNK) if names else ():
+            cells = standard([_values(chunk[name], dtypes[name]) for name in names])
+            missing = np.isnan(cells)
+            cells[missing], there = 0.0, (~missing).astype(np.float64)
+            rows += there @ there.T
+            sums += cells @ there.T
+            squares += (cells * cells) @ there.T
+            products += cells @ cells.T
+        told = dict(zip(names, finite.tolist(), strict=True))
+        seen = standard([column.seen for column in found])
+        return cls(table, dtypes, tuple(names), told, seen, rows, sums, squares, products)
+
+    def correlation(self, one: str, other: str) -> Correlation | None:
+        """Return the correlation of two columns, or ``None`` where it is undefined."""
+        i, j = self.names.index(one), self.names.index(other)
+        rows = self.rows[i, j]
+        if not (self.finite[one] and self.finite[other]):
+            return self._exact(one, other)
+        if rows < 2:
+            return None
+        means = self.sums[i, j] / rows, self.sums[j, i] / rows
+        spreads = [
+            max(float(self.squares[at] - rows * mean**2), 0.0) for at, mean in zip(((i, j), (j, i)), means, strict=True)
+        ]
+        if any(
+            spread <= NEARLY_CONSTANT * max(self.squares[at], rows * NEARLY_CONSTANT)
+            for at, spread in zip(((i, j), (j, i)), spreads, strict=True)
+        ):
+            return self._exact(one, other)
+        lengths = [float(np.sqrt(spread)) for spread in spreads]
+        r = float(np.clip((self.products[i, j] - rows * means[0] * means[1]) / (lengths[0] * lengths[1]), -1.0, 1.0))
+        u, v = ((self.seen[at] - mean) / length for at, mean, length in zip((i, j), means, lengths, strict=True))
+        return Correlation(r, np.nan_to_num(_influence(r, u, v)) * _weight(self.table.height))
+
+    def _exact(self, one: str, other: str) -> Correlation | None:
+        """Return the same from all rows at once: no column is constant by rounding, or infinite by one row."""
+        x, y = (_values(self.table[name], self.dtypes[name]) for name in (one, other))
+        both = ~(np.isnan(x) | np.isnan(y))
+        if np.count_nonzero(both) < 2:
+            return None
+        u, v = _standardised(x[both]), _standardised(y[both])
+        if u is None or v is None:
+            return None
+        r = float(np.clip(_dot(u, v), -1.0, 1.0))
+        influence = np.zeros(len(both))
+        influence[both] = _influence(r, u, v)
+        return Correlation(r, _seen(influence) * _weight(len(both)))
+
+
+def _mean(column: Distinct, scale: float) -> float:
+    """Return the mean of a column's values over ``scale``, 0 where there is none or it is infinite."""
+    if not column.rows or not np.isfinite(scale):
+        return 0.0
+    return _dot(column.values / scale, column.counts / column.rows)
+
+
+def _influence(r: float, u: Floats, v: Floats) -> Floats:
+    """Return rows' influence on r, given the two columns with mean 0 and length 1."""
+    influence: Floats = u * v - r / 2 * (u * u + v * v)
+    return influence
 
 
 def _dot(a: Floats, b: Floats) -> float:
@@ -386,70 +495,21 @@ def _dot(a: Floats, b: Floats) -> float:
     return float(np.einsum("i,i", a, b))
 
 
-def _correlation_scores(pairs: Sequence[tuple[Numbers, Numbers]]) -> list[Score]:
-    real = _correlation(*pairs[0])
+def _correlation_scores(found: Sequence[Correlation | None]) -> list[Score]:
+    real, *others = found
     if real is None:
-        return [Score(None, reason="the training part's correlation is undefined") for _ in pairs[1:]]
+        return [Score(None, reason="the training part's correlation is undefined") for _ in others]
     if abs(real.r) <= CORRELATION_THRESHOLD:
         reason = f"not counted: the training part's |r| is not above {CORRELATION_THRESHOLD:g}"
-        return [Score(None, reason=reason) for _ in pairs[1:]]
-    influence = real.influence
-    return [_correlation_score(real.r, influence, _correlation(*pair)) for pair in pairs[1:]]
+        return [Score(None, reason=reason) for _ in others]
+    return [_correlation_score(real, other) for other in others]
 
 
-def _correlation_score(r: float, influence: Floats, other: Correlation | None) -> Score:
+def _correlation_score(real: Correlation, other: Correlation | None) -> Score:
     if other is None:
         return Score(None, reason="the compared table's correlation is undefined")
-    half = 0.5 if r >= other.r else -0.5
-    return Score(1 - abs(r - other.r) / 2, -half * influence, half * other.influence)
-
-
-def _contingency_scores(columns: Sequence[tuple[Numbers | Categories, Numbers | Categories]]) -> list[Score]:
-    """Return 1 - TVD of the pair's joint codes, missing cells among them, for each table but the first."""
-    if any(side.bins is None for side in columns[0]):
-        return [Score(None, reason="a column's range cannot be divided into equal widths") for _ in columns[1:]]
-    width = columns[0][1].cardinality
-    cells = columns[0][0].cardinality * width
-    real = _joint(columns[0], width)
-    assert real is not None
-    if cells <= max(DENSE_CELLS, 2 * len(real)):
-        counts = np.bincount(real, minlength=cells)
-        occupied = np.flatnonzero(counts)
-        association = cramers_v(counts[occupied], occupied // width, occupied % width)
-    else:
-        occupied, counts = np.unique(real, return_counts=True)
-        association = cramers_v(counts, occupied // width, occupied % width)
-    if association is None or association <= ASSOCIATION_THRESHOLD:
-        reason = f"not counted: the training part's Cramér's V is not above {ASSOCIATION_THRESHOLD:g}"
-        return [Score(None, reason=reason) for _ in columns[1:]]
-    return [_contingency_score(real, _joint(other, width), cells) for other in columns[1:]]
-
-
-def _joint(pair: tuple[Numbers | Categories, Numbers | Categories], width: int) -> npt.NDArray[np.intp] | None:
-    """Return the code of each row in both columns, the second of which has ``width`` codes."""
-    one, other = (column.bins for column in pair)
-    if one is None or other is None:
-        return None
-    codes = one.astype(np.intp)
-    codes *= width
-    codes += other
-    return codes
-
-
-def _contingency_score(real: npt.NDArray[np.intp], other: npt.NDArray[np.intp] | None, cells: int) -> Score:
-    if other is None:
-        return Score(None, reason="a column's range cannot be divided into equal widths")
-    if cells > max(DENSE_CELLS, 2 * len(real)):
-        occupied, compact = np.unique(np.concatenate([real, other]), return_inverse=True)
-        real, other, cells = compact[: len(real)], compact[len(real) :], len(occupied)
-    p, q = (np.bincount(keys, minlength=cells) / len(keys) for keys in (real, other))
-    event = p > q
-    distance = float(np.abs(p - q).sum()) / 2
-    return Score(
-        1 - distance,
-        -_cell_influence(event, p, len(real))[_seen(real)] * _weight(len(real)),
-        _cell_influence(event, q, len(other))[_seen(other)] * _weight(len(other)),
-    )
+    half = 0.5 if real.r >= other.r else -0.5
+    return Score(1 - abs(real.r - other.r) / 2, -half * real.influence, half * other.influence)
 
 
 def _standardised(values: npt.NDArray[Any]) -> Floats | None:
@@ -461,6 +521,95 @@ def _standardised(values: npt.NDArray[Any]) -> Floats | None:
     centred = scaled - scaled.mean()
     length = float(np.sqrt(_dot(centred, centred)))
     return centred / length if length > 0 else None
+
+
+# --- joint tables ---
+
+
+class Joint(NamedTuple):
+    """The codes of two columns of one table, of which the second has ``width``."""
+
+    one: Codes
+    other: Codes
+    width: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.one)
+
+    def cells(self, rows: slice) -> npt.NDArray[np.intp]:
+        """Return the joint code of some rows."""
+        codes = self.one[rows].astype(np.intp)
+        codes *= self.width
+        codes += self.other[rows]
+        return codes
+
+    def counts(self, cells: int) -> npt.NDArray[np.int64]:
+        """Count all joint codes, some rows at a time."""
+        counts = np.zeros(cells, dtype=np.int64)
+        for start in range(0, self.rows, CHUNK):
+            counts += np.bincount(self.cells(slice(start, start + CHUNK)), minlength=cells)
+        return counts
+
+    @property
+    def seen(self) -> npt.NDArray[np.intp]:
+        """The seen rows' joint codes."""
+        return self.cells(slice(None, None, _step(self.rows)))
+
+
+def _contingency_scores(columns: Sequence[tuple[Numbers | Categories, Numbers | Categories]]) -> list[Score]:
+    """Return 1 - TVD of the pair's joint codes, missing cells among them, for each table but the first."""
+    real, *others = (_joint(*pair) for pair in columns)
+    if real is None:
+        return [Score(None, reason="a column's range cannot be divided into equal widths") for _ in others]
+    cells = columns[0][0].cardinality * real.width
+    dense = cells <= max(DENSE_CELLS, 2 * real.rows)
+    if dense:
+        counts = real.counts(cells)
+        occupied = np.flatnonzero(counts)
+        held = counts[occupied]
+    else:
+        counts = np.empty(0, dtype=np.int64)
+        occupied, held = np.unique(real.cells(slice(None)), return_counts=True)
+    association = cramers_v(held, occupied // real.width, occupied % real.width)
+    if association is None or association <= ASSOCIATION_THRESHOLD:
+        reason = f"not counted: the training part's Cramér's V is not above {ASSOCIATION_THRESHOLD:g}"
+        return [Score(None, reason=reason) for _ in others]
+    return [_contingency_score(real, other, counts) if dense else _sparse_score(real, other) for other in others]
+
+
+def _joint(one: Numbers | Categories, other: Numbers | Categories) -> Joint | None:
+    """Return the joint codes, ``None`` where a column has none."""
+    return None if one.bins is None or other.bins is None else Joint(one.bins, other.bins, other.cardinality)
+
+
+def _contingency_score(real: Joint, other: Joint | None, counts: npt.NDArray[np.int64]) -> Score:
+    """Return the score of few joint codes, given the counts of the real table's."""
+    if other is None:
+        return Score(None, reason="a column's range cannot be divided into equal widths")
+    tables = (real, counts), (other, other.counts(len(counts)))
+    return _joint_score([(joint.seen, held / joint.rows, joint.rows) for joint, held in tables])
+
+
+def _sparse_score(real: Joint, other: Joint | None) -> Score:
+    """Return the score of so many joint codes that only those that occur are told apart."""
+    if other is None:
+        return Score(None, reason="a column's range cannot be divided into equal widths")
+    codes = np.concatenate([joint.cells(slice(None)) for joint in (real, other)])
+    occupied, compact = np.unique(codes, return_inverse=True)
+    parts = compact[: real.rows], compact[real.rows :]
+    return _joint_score(
+        [(_seen(part), np.bincount(part, minlength=len(occupied)) / len(part), len(part)) for part in parts]
+    )
+
+
+def _joint_score(sides: Sequence[tuple[npt.NDArray[np.intp], Floats, int]]) -> Score:
+    """Return 1 - TVD, given the seen rows' cells, all cells' shares and the number of rows of both tables."""
+    (_, p, _), (_, q, _) = sides
+    event = p > q
+    influences = [_cell_influence(event, shares, rows)[seen] * _weight(rows) for seen, shares, rows in sides]
+    return Score(1 - float(np.abs(p - q).sum()) / 2, -influences[0], influences[1])
 
 
 def _report(shapes: Sequence[Mean], trends: Sequence[Mean], rows: Sequence[int]) -> tuple[Estimate, ...]:

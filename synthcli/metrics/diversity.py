@@ -24,7 +24,8 @@ import numpy.typing as npt
 import polars as pl
 from scipy.special import gammaln
 
-from synthcli.encoding import MIN_CATEGORY_ROWS, DistanceEncoding, Points, finite_numbers
+from synthcli.columns import Distinct, Floats, Levels, Table, as_table, places
+from synthcli.encoding import MIN_CATEGORY_ROWS, DistanceEncoding, Points
 from synthcli.metrics.estimate import (
     LEVEL,
     Direction,
@@ -36,7 +37,7 @@ from synthcli.metrics.estimate import (
     wilson_interval,
 )
 from synthcli.metrics.neighbors import covered, kth_distances
-from synthcli.rowkeys import Keys, row_keys
+from synthcli.rowkeys import Keys
 from synthcli.schema import Kind, Schema
 from synthcli.seeds import generator
 
@@ -75,13 +76,12 @@ MAX_CLASSES = 50
 DESIGN_EFFECT = 2.0
 
 Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 def measure_diversity(
-    train: pl.DataFrame,
-    holdout: pl.DataFrame,
-    synthetic: pl.DataFrame,
+    train: Table | pl.DataFrame,
+    holdout: Table | pl.DataFrame,
+    synthetic: Table | pl.DataFrame,
     schema: Schema,
     *,
     target: str | None,
@@ -92,6 +92,7 @@ def measure_diversity(
 
     ``encoding`` is the distance encoding of train and holdout pooled; without one it is fitted here.
     """
+    train, holdout, synthetic = as_table(train), as_table(holdout), as_table(synthetic)
     if not min(train.height, holdout.height, synthetic.height):
         return tuple(_missing(name, "a table has no rows") for name in METRICS)
     supports = count_categories(train, holdout, synthetic, schema)
@@ -143,10 +144,10 @@ class Supports:
         return sum(len(support.train) for support in self.columns)
 
 
-def count_categories(train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema) -> Supports:
+def count_categories(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> Supports:
     """Count in each table the rows of every category that the training part shows in five rows or more."""
     names = [column.name for column in schema.modelled if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN)]
-    columns = tuple(_support(train[name], holdout[name], synthetic[name]) for name in names)
+    columns = tuple(_support(name, *(table.levels(name) for table in (train, holdout, synthetic))) for name in names)
     return Supports(columns, train.height, holdout.height, synthetic.height)
 
 
@@ -212,24 +213,16 @@ def _log_missed(counts: Counts, rows: int, size: int) -> Floats:
     return np.where(possible, np.minimum(log_missed, 0.0), -np.inf)
 
 
-def _support(train: pl.Series, holdout: pl.Series, synthetic: pl.Series) -> Support:
-    tally = _tally(train, train.dtype).filter(pl.col("count") >= MIN_CATEGORY_ROWS).sort("count", "level")
-    levels = tally.select("level")
-    others = [
-        levels.join(_tally(side, train.dtype), on="level", how="left", maintain_order="left")["count"]
-        for side in (holdout, synthetic)
-    ]
-    counts = [side.fill_null(0).cast(pl.Int64).to_numpy() for side in (tally["count"], *others)]
-    return Support(train.name, *counts)
+def _support(name: str, train: Levels, holdout: Levels, synthetic: Levels) -> Support:
+    enough = train.counts >= MIN_CATEGORY_ROWS
+    shown = train.values.filter(pl.Series(enough))
+    return Support(name, train.counts[enough], *(rows_of(side, shown) for side in (holdout, synthetic)))
 
 
-def _tally(series: pl.Series, dtype: pl.DataType) -> pl.DataFrame:
-    """Return the non-missing values, as ``dtype``, and their ``count``; NaN is missing."""
-    if series.dtype != dtype:  # a column without any value may have lost its type
-        series = series.cast(dtype, strict=False)
-    if dtype.is_float():
-        series = series.fill_nan(None)
-    return series.drop_nulls().alias("level").value_counts(name="count")
+def rows_of(levels: Levels, values: pl.Series) -> Counts:
+    """Return how many rows show each of ``values``."""
+    place = places(values, levels.values)
+    return np.where(place < 0, 0, np.append(levels.counts, 0)[place])
 
 
 def _coverages(name: str, supports: Supports, which: str) -> tuple[Estimate, ...]:
@@ -336,7 +329,7 @@ def _plural(count: int, noun: str) -> str:
 # --- rows ---
 
 
-def distinct_rows(holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema) -> tuple[Estimate, ...]:
+def distinct_rows(holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure the expected share of different rows among ``m = min(n_synthetic, n_holdout)`` rows.
 
     Over all modelled columns and from all rows, by rarefaction; above 0 to 1. The reference is the same for the
@@ -347,7 +340,7 @@ def distinct_rows(holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema
     if not names:
         return (_missing(DISTINCT, "the table has no column to measure"),)
     size = min(holdout.height, synthetic.height)
-    own, rival = (distinct_share(row_keys(table, names), size) for table in (synthetic, holdout))
+    own, rival = (distinct_share(table.row_keys(names), size) for table in (synthetic, holdout))
     return (_coverage(DISTINCT, size, own, rival, f"share of {size:,} rows that are different ones", ()),)
 
 
@@ -376,9 +369,7 @@ def _distinct_se(counts: Counts, kinds: Counts, rows: int, size: int) -> float:
 # --- tails ---
 
 
-def tail_coverage(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema
-) -> tuple[Estimate, ...]:
+def tail_coverage(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure the mass of synthetic values beyond the training part's .5 % and 99.5 % quantiles less the holdout's.
 
     -1 to 1, 0 is right, below it the tails are lost: of each numeric and datetime column's non-missing values, and as
@@ -391,11 +382,11 @@ def tail_coverage(
     own, rival = _Mass.none(synthetic.height), _Mass.none(holdout.height)
     found: list[Estimate] = []
     for name in names:
-        ends = tail_ends(finite_numbers(train[name]))
+        ends = tail_ends(train.distinct(name).finite)
         if isinstance(ends, str):
             found.append(_missing(TAILS, ends, columns=(name,)))
             continue
-        made, fresh = (_Mass.of(finite_numbers(table[name]), *ends) for table in (synthetic, holdout))
+        made, fresh = (_Mass.of(table.numbers(name), *ends) for table in (synthetic, holdout))
         if not (made.rows and fresh.rows):
             found.append(_missing(TAILS, "a table has no value in this column", columns=(name,)))
             continue
@@ -406,16 +397,16 @@ def tail_coverage(
     return (_tail_estimate(own, rival, columns=()), *found)
 
 
-def tail_ends(values: Floats) -> tuple[float, float] | str:
-    """Return the training values at the .5 % and 99.5 % quantiles, or why they tell nothing. NaN is missing."""
-    known = np.sort(values[~np.isnan(values)])
-    if len(known) < MIN_TAIL_ROWS:
+def tail_ends(column: Distinct) -> tuple[float, float] | str:
+    """Return the training values at the .5 % and 99.5 % quantiles, or why they tell nothing."""
+    rows = column.rows
+    if rows < MIN_TAIL_ROWS:
         return f"fewer than {MIN_TAIL_ROWS} training values"
-    if 1 + np.count_nonzero(known[1:] != known[:-1]) < MIN_TAIL_VALUES:
+    if len(column.values) < MIN_TAIL_VALUES:
         return f"fewer than {MIN_TAIL_VALUES} different training values"
-    beyond = int(np.ceil(TAIL_SHARE * (len(known) - 1)))
-    low, high = float(known[beyond]), float(known[-1 - beyond])
-    if known[0] == low and known[-1] == high:
+    beyond = int(np.ceil(TAIL_SHARE * (rows - 1)))
+    low, high = column.ranked(beyond), column.ranked(rows - 1 - beyond)
+    if low == column.values[0] and high == column.values[-1]:
         return "no training value beyond the quantiles: equal values lie in heaps at both ends"
     return low, high
 
@@ -438,7 +429,8 @@ class _Mass:
 
     @classmethod
     def of(cls, values: Floats, low: float, high: float) -> _Mass:
-        known, beyond = ~np.isnan(values), (values < low) | (values > high)
+        known = np.isfinite(values)
+        beyond = known & ((values < low) | (values > high))
         rows = int(known.sum())
         mass = float(beyond.sum()) / max(rows, 1)
         return cls(mass, (beyond - mass * known) * (len(values) / max(rows, 1)), 1, rows)
@@ -495,9 +487,9 @@ def _score_interval(share: float, trials: float) -> Interval:
 
 
 def recall_and_precision(
-    train: pl.DataFrame,
-    holdout: pl.DataFrame,
-    synthetic: pl.DataFrame,
+    train: Table,
+    holdout: Table,
+    synthetic: Table,
     schema: Schema,
     *,
     seed: int,
@@ -517,14 +509,11 @@ def recall_and_precision(
     if not schema.modelled or size < MIN_POINTS:
         reason = f"fewer than {MIN_POINTS} rows on a side" if schema.modelled else "the table has no column to measure"
         return tuple(_missing(name, reason, n=size) for name in (RECALL, PRECISION))
-    if encoding is None:
-        names = [column.name for column in schema.modelled]
-        pool = pl.concat([train.select(names), holdout.select(names)], how="vertical_relaxed")
-        encoding = DistanceEncoding.fit(pool, schema)
-    real, fresh, made = (
-        _Balls.around(encoding.encode(_sample(table, size, generator(seed, FAMILY, side))))
-        for side, table in (("train", train), ("holdout", holdout), ("synthetic", synthetic))
-    )
+    encoding = encoding or DistanceEncoding.over((train, holdout), schema)
+    sides = (("train", train), ("holdout", holdout), ("synthetic", synthetic))
+    samples = [_sample(table, schema, size, generator(seed, FAMILY, side)) for side, table in sides]
+    points = encoding.encode(pl.concat(samples, how="vertical_relaxed"))
+    real, fresh, made = (_Balls.around(points[start : start + size]) for start in range(0, 3 * size, size))
     sizes = f"{size:,} of {train.height:,} training and of {synthetic.height:,} synthetic rows, k = {NEIGHBORS}"
     shares = {
         RECALL: (made.cover(real), fresh.cover(real), f"training rows near a synthetic row; {sizes}"),
@@ -585,9 +574,9 @@ def _design_effect(queries: Points, centres: Points) -> float:
     return max(DESIGN_EFFECT, float(shares.var(ddof=1)) / binomial) if binomial else DESIGN_EFFECT
 
 
-def _sample(table: pl.DataFrame, size: int, rng: np.random.Generator) -> pl.DataFrame:
+def _sample(table: Table, schema: Schema, size: int, rng: np.random.Generator) -> pl.DataFrame:
     """Return ``size`` random rows in random order, so that any part of them is a random one."""
-    return table[rng.permutation(table.height)[:size]]
+    return table.take(rng.permutation(table.height)[:size], [column.name for column in schema.modelled])
 
 
 def _neighbor_estimate(name: str, size: int, own: _Cover, rival: _Cover, detail: str, seed: int) -> Estimate:
@@ -613,7 +602,7 @@ def _neighbor_estimate(name: str, size: int, own: _Cover, rival: _Cover, detail:
 
 
 def minority_share(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema, target: str | None
+    train: Table, holdout: Table, synthetic: Table, schema: Schema, target: str | None
 ) -> tuple[Estimate, ...]:
     """Measure the smallest target class's share of synthetic rows over its share of training rows; 1 is right.
 
@@ -624,16 +613,15 @@ def minority_share(
     column = schema[target] if target in schema and target is not None else None
     if column is None or column.kind not in (Kind.CATEGORICAL, Kind.BOOLEAN):
         return (_missing(MINORITY, "no target is set" if target is None else "the target is not a class"),)
-    dtype = train[column.name].dtype
-    tallies = [_tally(table[column.name], dtype) for table in (train, holdout, synthetic)]
-    classes = tallies[0].height
-    kept = tallies[0].filter(pl.col("count") >= MIN_CATEGORY_ROWS).sort("count", "level")
-    if not 2 <= classes <= MAX_CLASSES or kept.height < 2:
-        reason = f"the target has {_plural(classes, 'class')}, {kept.height:,} with {MIN_CATEGORY_ROWS} training rows"
+    sides = [table.levels(column.name) for table in (train, holdout, synthetic)]
+    classes, kept = len(sides[0].values), int(np.count_nonzero(sides[0].counts >= MIN_CATEGORY_ROWS))
+    if not 2 <= classes <= MAX_CLASSES or kept < 2:
+        reason = f"the target has {_plural(classes, 'class')}, {kept:,} with {MIN_CATEGORY_ROWS} training rows"
         return (_missing(MINORITY, f"{reason}; 2 are needed, and at most {MAX_CLASSES}"),)
-    smallest = kept.head(1).select("level")
-    shows = [int(smallest.join(tally, on="level")["count"].sum()) for tally in tallies]
-    known = [int(tally["count"].sum()) for tally in tallies]
+    fewest = sides[0].counts == sides[0].counts[kept - 1]
+    smallest = sides[0].values.filter(pl.Series(fewest)).head(1)
+    shows = [int(rows_of(side, smallest)[0]) for side in sides]
+    known = [int(side.counts.sum()) for side in sides]
     if not known[2]:
         return (_missing(MINORITY, "every synthetic row lacks the target"),)
     return (_ratio_estimate(shows, known),)

@@ -30,6 +30,7 @@ import polars as pl
 from scipy.special import betainc, gammaln
 
 from synthcli import rowkeys
+from synthcli.columns import Table
 from synthcli.metrics.estimate import Estimate, normal_interval, not_measured, wilson_interval
 from synthcli.rowkeys import Keys, among, row_keys
 from synthcli.schema import Schema
@@ -399,15 +400,15 @@ def _known(hits: int, rows: int, pool: int, singles: int, doubles: int, triples:
     )
 
 
-def holdout_was_seen(train: pl.DataFrame, holdout: pl.DataFrame, schema: Schema) -> bool:
+def holdout_was_seen(train: Table, holdout: Table, schema: Schema) -> bool:
     """Whether holdout rows repeat records that occur once in training far more often than fresh rows would.
 
     Then the holdout is no holdout: part of it, or all, stands in the training table. At most one disjoint pair of
     tables in a million is accused, and none where the repeats exceed their expectation by less than 1 % of the rows.
     """
     names = [column.name for column in schema.modelled]
-    distinct, counts = np.unique(row_keys(train, names), return_counts=True)
-    hits = int(among(row_keys(holdout, names), distinct[counts == 1]).sum())
+    distinct, counts = np.unique(train.row_keys(names), return_counts=True)
+    hits = int(among(holdout.row_keys(names), distinct[counts == 1]).sum())
     doubles, triples = int((counts == 2).sum()), int((counts == 3).sum())
     excess = hits / holdout.height - 2 * doubles / train.height
     return excess > 0.01 and chance_of_hits(hits, holdout.height, train.height, doubles, triples) < 1e-6

@@ -35,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.encoding import category_counts, numbers
+from synthcli.columns import category_counts, numbers
 from synthcli.metrics.boosting import Features, Floats, Weighted, auc, learnable, settings, side_by_side
 from synthcli.metrics.estimate import LEVEL, Curve, Estimate, Interval, not_measured
 from synthcli.schema import Column, Kind, Schema

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy.special import ndtr
 
+from synthcli.columns import Floats, Table, as_table, numbers, places
 from synthcli.config.models import Constraint
-from synthcli.constraints import Flags, check_columns, columns_of, describe, holds, occurs
-from synthcli.encoding import numbers
+from synthcli.constraints import Flags, check_columns, columns_of, describe, holds
 from synthcli.forms import polars_dtype
 from synthcli.metrics.estimate import (
     Estimate,
@@ -47,17 +47,14 @@ _HOLDOUT = "holdout"
 _DEFINED = "1 by definition"
 _Z = normal_quantile(0.975)
 _DRAWS = 4_000
-_CHUNK = 1 << 16
 #: Units in the last place by which a float may miss the decimal number that it stands for.
 _ULPS = 4
 
-Floats = npt.NDArray[np.float64]
-
 
 def measure_validity(
-    train: pl.DataFrame,
-    holdout: pl.DataFrame,
-    synthetic: pl.DataFrame,
+    train: Table | pl.DataFrame,
+    holdout: Table | pl.DataFrame,
+    synthetic: Table | pl.DataFrame,
     schema: Schema,
     constraints: Sequence[Constraint],
 ) -> tuple[Estimate, ...]:
@@ -68,6 +65,7 @@ def measure_validity(
     """
     for constraint in constraints:
         check_columns(constraint, schema)
+    train, holdout, synthetic = as_table(train), as_table(holdout), as_table(synthetic)
     if not (train.height and holdout.height and synthetic.height):
         names = (SCHEMA, RANGES, CATEGORIES, KEYS, MISSING, CONSTRAINTS)
         return tuple(not_measured(name, FAMILY, "a table has no rows", n=synthetic.height) for name in names)
@@ -108,7 +106,7 @@ class _Share(NamedTuple):
 # Form
 
 
-def measure_schema(synthetic: pl.DataFrame, schema: Schema) -> tuple[Estimate, ...]:
+def measure_schema(synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure ``validity.schema``: the share of modelled columns of which every synthetic cell has the schema's form.
 
     The form of a number: finite, with at most the column's decimals, and inside the range of an integer type. Other
@@ -175,9 +173,7 @@ def has_decimals(values: Floats, decimals: int, eps: float = float(np.finfo(np.f
 # Ranges and categories
 
 
-def measure_ranges(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema
-) -> tuple[Estimate, ...]:
+def measure_ranges(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure ``validity.ranges``: the share of numeric and datetime cells in the training part's [min, max].
 
     Cells that are not finite are outside, and so is every cell of a column of which the training part has none. A
@@ -185,14 +181,12 @@ def measure_ranges(
     """
     columns = [column for column in schema.modelled if column.kind in (Kind.NUMERIC, Kind.DATETIME)]
 
-    def judge(column: Column) -> Callable[[pl.Series], _Verdicts]:
-        values = _measurable(train[column.name], column)
-        values = values[np.isfinite(values)]
-        low, high = (values.min(), values.max()) if len(values) else (np.inf, -np.inf)
+    def judge(column: Column) -> Callable[[Table], _Verdicts]:
+        low, high = _range(train, column)
 
-        def inside(series: pl.Series) -> _Verdicts:
-            found = _measurable(series, column)
-            return _Verdicts(series.is_not_null().to_numpy(), (found >= low) & (found <= high))
+        def inside(table: Table) -> _Verdicts:
+            found = _measurable(table, column)
+            return _Verdicts(table[column.name].is_not_null().to_numpy(), (found >= low) & (found <= high))
 
         return inside
 
@@ -200,18 +194,15 @@ def measure_ranges(
     return _cell_shares(RANGES, columns, judge, holdout, synthetic, "numeric or datetime", what)
 
 
-def measure_categories(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema
-) -> tuple[Estimate, ...]:
+def measure_categories(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure ``validity.categories``: the share of categorical and boolean cells that the training part shows too."""
     columns = [column for column in schema.modelled if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN)]
 
-    def judge(column: Column) -> Callable[[pl.Series], _Verdicts]:
-        levels = train[column.name].drop_nulls().unique().to_frame()
-
-        def known(series: pl.Series) -> _Verdicts:
-            present = series.is_not_null().to_numpy()
-            return _Verdicts(present, present & occurs(series.to_frame(), levels))
+    def judge(column: Column) -> Callable[[Table], _Verdicts]:
+        def known(table: Table) -> _Verdicts:
+            levels = table.levels(column.name)
+            shown = places(levels.values, train.levels(column.name).values) >= 0
+            return _Verdicts(levels.codes != levels.missing, levels.spread(shown, False))
 
         return known
 
@@ -219,20 +210,30 @@ def measure_categories(
     return _cell_shares(CATEGORIES, columns, judge, holdout, synthetic, "categorical or boolean", what)
 
 
-def _measurable(series: pl.Series, column: Column) -> Floats:
+def _range(train: Table, column: Column) -> tuple[float, float]:
+    """Return the smallest and the largest finite value of the training part, in the wrong order where it has none."""
+    if not _has_type(train, column):
+        return np.inf, -np.inf
+    values = train.distinct(column.name).finite.values
+    return (float(values[0]), float(values[-1])) if len(values) else (np.inf, -np.inf)
+
+
+def _measurable(table: Table, column: Column) -> Floats:
     """Return numbers or instants as floats, in which missing cells and those of a wrong type are NaN."""
-    temporal = series.dtype in (pl.Date, pl.Datetime)
-    if temporal if column.kind is Kind.DATETIME else series.dtype.is_numeric():
-        return numbers(series)
-    return np.full(len(series), np.nan)
+    return table.numbers(column.name) if _has_type(table, column) else np.full(table.height, np.nan)
+
+
+def _has_type(table: Table, column: Column) -> bool:
+    dtype = table.schema[column.name]
+    return dtype in (pl.Date, pl.Datetime) if column.kind is Kind.DATETIME else dtype.is_numeric()
 
 
 def _cell_shares(
     name: str,
     columns: Sequence[Column],
-    judge: Callable[[Column], Callable[[pl.Series], _Verdicts]],
-    holdout: pl.DataFrame,
-    synthetic: pl.DataFrame,
+    judge: Callable[[Column], Callable[[Table], _Verdicts]],
+    holdout: Table,
+    synthetic: Table,
     kinds: str,
     what: str,
 ) -> tuple[Estimate, ...]:
@@ -242,7 +243,7 @@ def _cell_shares(
     totals, references, singles = _RowSums(synthetic.height), _RowSums(holdout.height), []
     for column in columns:
         verdict_of = judge(column)
-        found, real = verdict_of(synthetic[column.name]), verdict_of(holdout[column.name])
+        found, real = verdict_of(synthetic), verdict_of(holdout)
         totals.add(found)
         references.add(real)
         share, reference = (_share(v.kept, v.cells) if v.cells else None for v in (found, real))
@@ -291,7 +292,7 @@ class _RowSums:
 # Keys
 
 
-def measure_keys(train: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema) -> tuple[Estimate, ...]:
+def measure_keys(train: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure ``validity.keys``: the share of synthetic rows of which each id is there and occurs in no other row.
 
     Only ids that are unique and complete in the training part are keys; there the share is 1 by definition.
@@ -337,16 +338,14 @@ class _MissingRates:
     covariance: Floats
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, names: Sequence[str]) -> _MissingRates:
-        """Count missing cells, alone and together, some rows at a time; complete columns need no more than a look."""
-        gappy = [i for i, name in enumerate(names) if _is_missing(frame[name]).any()]
-        found, together = np.zeros((len(gappy), len(gappy))), np.zeros((len(names), len(names)))
-        for chunk in frame.select(names[i] for i in gappy).iter_slices(_CHUNK) if gappy else ():
-            masks = np.stack([_is_missing(column) for column in chunk], axis=1).astype(np.float32)
-            found += masks.T @ masks  # whole numbers up to 65,536 are exact in single precision
-        together[np.ix_(gappy, gappy)] = found
-        rates = np.diagonal(together) / frame.height
-        return cls(frame.height, rates, together / frame.height - np.outer(rates, rates))
+    def of(cls, table: Table, names: Sequence[str]) -> _MissingRates:
+        """Count missing cells, alone and together: of complete columns nothing, of others a bit a cell is kept."""
+        masks = {i: np.packbits(mask) for i, name in enumerate(names) if (mask := _is_missing(table[name])).any()}
+        together = np.zeros((len(names), len(names)))
+        for i, j in combinations_with_replacement(masks, 2):
+            together[i, j] = together[j, i] = np.bitwise_count(masks[i] & masks[j]).sum(dtype=np.int64)
+        rates = np.diagonal(together) / table.height
+        return cls(table.height, rates, together / table.height - np.outer(rates, rates))
 
     def thinned(self, size: int) -> Floats:
         """Return the covariance of the rates among ``size`` of the rows, drawn without replacement, around these."""
@@ -362,9 +361,7 @@ class _MissingRates:
         return variances
 
 
-def measure_missing(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema
-) -> tuple[Estimate, ...]:
+def measure_missing(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
     """Measure ``validity.missing``: 1 - the largest difference, over columns, of synthetic and training missing rates.
 
     Value and reference (the holdout's) are what ``min(n_synthetic, n_holdout)`` rows score on average. For the table
@@ -377,7 +374,7 @@ def measure_missing(
     size = min(synthetic.height, holdout.height)
     if not names:
         return (not_measured(MISSING, FAMILY, "the table has no column to measure", n=size),)
-    real, fresh, made = (_MissingRates.of(frame, names) for frame in (train, holdout, synthetic))
+    real, fresh, made = (_MissingRates.of(table, names) for table in (train, holdout, synthetic))
     value, reference = (1 - largest_difference(rates, real.rates, size) for rates in (made, fresh))
     ses, reference_ses = (np.sqrt(rates.variances + real.variances) for rates in (made, fresh))
     detail = f"1 - the largest difference of a missing rate among {_plural(len(names), 'column')}, {size:,} rows a side"
@@ -436,7 +433,7 @@ def _is_missing(series: pl.Series) -> Flags:
 
 
 def measure_constraints(
-    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, constraints: Sequence[Constraint]
+    train: Table, holdout: Table, synthetic: Table, constraints: Sequence[Constraint]
 ) -> tuple[Estimate, ...]:
     """Measure ``validity.constraints``: the share of synthetic rows that hold, for each constraint and at the lowest.
 
@@ -447,10 +444,11 @@ def measure_constraints(
         return (not_measured(CONSTRAINTS, FAMILY, "no constraint is set in data.constraints", n=synthetic.height),)
     singles = []
     for constraint in constraints:
-        kept, real = (int(holds(constraint, frame, train).sum()) for frame in (synthetic, holdout))
+        names = columns_of(constraint)
+        known = train.select(names)
+        kept, real = (int(holds(constraint, table.select(names), known).sum()) for table in (synthetic, holdout))
         share, reference = _share(kept, synthetic.height), _share(real, holdout.height)
         detail = f"{kept:,} of {synthetic.height:,} rows hold: {describe(constraint)}"
-        names = columns_of(constraint)
         singles.append(_estimate(CONSTRAINTS, share, synthetic.height, detail, names, reference))
     worst = min(singles, key=lambda estimate: estimate.value if estimate.value is not None else 1.0)
     among = "" if len(singles) == 1 else f", the lowest share of {len(singles):,} constraints"

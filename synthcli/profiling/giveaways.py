@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.encoding import MIN_CATEGORY_ROWS, category_counts, equal_frequency_cuts, numbers
+from synthcli.columns import Distinct, category_counts, numbers
+from synthcli.encoding import MIN_CATEGORY_ROWS, equal_frequency_cuts
 from synthcli.metrics.utility import MAX_CLASSES, class_auc, r2
 from synthcli.profiling.guesses import FEW_CLASSES, is_classes
 from synthcli.schema import Column, Schema
@@ -86,9 +87,8 @@ def feature_codes(series: pl.Series, column: Column) -> Codes:
     if is_classes(column):
         return _level_codes(series)
     values = numbers(series)
-    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     bins = int(np.clip(len(values) // _BIN_ROWS, 1, _MOST_BINS))
-    bin_of = 1 + np.searchsorted(equal_frequency_cuts(distinct, counts, bins), values, side="left")
+    bin_of = 1 + np.searchsorted(equal_frequency_cuts(Distinct.of(values), bins), values, side="left")
     return np.where(np.isnan(values), 0, bin_of)
 
 

@@ -15,6 +15,7 @@ from synthcli.inference.overrides import check_overrides, demanded_kind
 from synthcli.schema import Column, Kind, Schema, check_columns
 from synthcli.tables.columnar import MAGIC, ParquetFile, open_parquet, readable
 from synthcli.tables.files import Part, resolve
+from synthcli.tables.spool import new_spool
 from synthcli.tables.text import TextFile, open_text
 
 _ROW = "synthcli: row"
@@ -30,17 +31,34 @@ class Source:
         The files that were named, in order; ``-`` for standard input.
     notes
         What was found out about the files, and what is doubtful about columns, a sentence each, without cells.
+    columnar
+        Whether the files hold each column by itself.
     """
 
     paths: tuple[Path, ...]
     lazy: pl.LazyFrame
     schema: Schema
     notes: tuple[str, ...]
+    columnar: bool = False
 
     def read(self) -> pl.DataFrame:
         """Return the whole table."""
         with readable(_called(self.paths)):
             return self.lazy.collect()
+
+    def rows(self) -> int:
+        """Count the rows."""
+        with readable(_called(self.paths)):
+            return int(self.lazy.select(pl.len()).collect().item())
+
+    def on_disk(self) -> pl.LazyFrame:
+        """Return the table as one whose columns can be read each by itself: Parquet as it is, text as a typed copy."""
+        if self.columnar:
+            return self.lazy
+        copy = new_spool()
+        with readable(_called(self.paths)):
+            self.lazy.sink_parquet(copy, compression="lz4", maintain_order=True)
+        return pl.scan_parquet(copy)
 
     def batches(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yield the table in order, ``rows`` rows at a time, the last batch maybe fewer."""
@@ -114,7 +132,7 @@ def _open_parquets(parts: Sequence[Part], options: ReadOptions, schema: Schema |
         else:
             frame, inferred = _infer_stored(frame, options, where, locate)
     found = _with_scale(inferred.schema, files[0].scale if schema is None else {})
-    return Source((), frame, found, tuple(_doubts(found, schema)))
+    return Source((), frame, found, tuple(_doubts(found, schema)), columnar=True)
 
 
 def _check_same_names(first: Sequence[str], names: Sequence[str], name: str) -> None:

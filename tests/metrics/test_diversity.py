@@ -7,10 +7,11 @@ from math import comb, sqrt
 import numpy as np
 import polars as pl
 import pytest
-from examples import MIXED, columns, mixed_table
+from examples import MIXED, columns, mixed_table, on_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthcli.columns import Distinct, Floats
 from synthcli.metrics import diversity
 from synthcli.metrics.diversity import (
     category_coverage,
@@ -50,11 +51,11 @@ def plane(rows: int, seed: int, spread: float = 1.0) -> pl.DataFrame:
 
 
 def lost(train: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema = SCHEMA) -> dict[tuple[str, ...], Estimate]:
-    return {e.columns: e for e in lost_category(count_categories(train, train, synthetic, schema))}
+    return {e.columns: e for e in lost_category(on_tables(count_categories, train, train, synthetic, schema))}
 
 
 def coverage(train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema) -> Estimate:
-    return category_coverage(count_categories(train, holdout, synthetic, schema))[0]
+    return category_coverage(on_tables(count_categories, train, holdout, synthetic, schema))[0]
 
 
 # --- rarefaction ---
@@ -98,7 +99,9 @@ def test_columns_count_alike_however_many_categories_they_have_and_are_told_apar
     schema = columns(wide="categorical", flag="boolean")
     train = pl.DataFrame({"wide": [f"w{i % 20}" for i in range(200)], "flag": [True, False] * 100})
     synthetic = pl.DataFrame({"wide": [f"w{i % 20}" for i in range(200)], "flag": [True] * 200})
-    found = {e.columns: e.value for e in category_coverage(count_categories(train, train, synthetic, schema))}
+    found = {
+        e.columns: e.value for e in category_coverage(on_tables(count_categories, train, train, synthetic, schema))
+    }
     assert found == {(): pytest.approx((1 + 0.5) / 2), ("wide",): 1.0, ("flag",): 0.5}
 
 
@@ -112,13 +115,15 @@ def test_a_table_of_numbers_has_no_categories_to_cover() -> None:
 def test_rare_coverage_counts_only_categories_between_five_rows_and_one_percent() -> None:
     train = table(a=980, b=10, c=6, d=4)  # b has exactly 1 %, d is protected: c alone is rare
     with_c, without = table(a=990, c=10), table(a=990, b=5, d=5)
-    rare = [rare_category_coverage(count_categories(train, train, made, SCHEMA))[0] for made in (with_c, without)]
+    rare = [
+        rare_category_coverage(on_tables(count_categories, train, train, made, SCHEMA))[0] for made in (with_c, without)
+    ]
     assert [estimate.value for estimate in rare] == [1.0, 0.0]
     assert rare[0].detail.startswith("share of 1 category with")
 
 
 def test_small_tables_have_no_rare_categories() -> None:
-    whole, column = rare_category_coverage(count_categories(*[table(a=300, b=5)] * 3, SCHEMA))
+    whole, column = rare_category_coverage(on_tables(count_categories, *[table(a=300, b=5)] * 3, SCHEMA))
     assert whole.status == column.status == "not_measured"
     assert column.columns == ("c",)
 
@@ -187,7 +192,7 @@ def test_a_perfect_generator_is_hardly_ever_accused_of_a_loss() -> None:
 def test_different_rows_by_hand() -> None:
     # Of the rows a a b: two drawn ones differ in 2 of 3 pairs: 1 + 2/3 different rows on average.
     synthetic, holdout = numbers([1.0, 1.0, 2.0]), numbers([1.0, 2.0])
-    (estimate,) = distinct_rows(holdout, synthetic, NUMBERS)
+    (estimate,) = on_tables(distinct_rows, holdout, synthetic, NUMBERS)
     assert estimate.value == pytest.approx((1 + 2 / 3) / 2)
     assert estimate.reference == 1.0
     assert estimate.n == 2
@@ -195,8 +200,8 @@ def test_different_rows_by_hand() -> None:
 
 def test_few_rows_repeated_many_times_lie_far_below_the_holdout() -> None:
     holdout = mixed_table(1000, 1)
-    (repeated,) = distinct_rows(holdout, pl.concat([mixed_table(50, 2)] * 20), MIXED)
-    (fresh,) = distinct_rows(holdout, mixed_table(1000, 3), MIXED)
+    (repeated,) = on_tables(distinct_rows, holdout, pl.concat([mixed_table(50, 2)] * 20), MIXED)
+    (fresh,) = on_tables(distinct_rows, holdout, mixed_table(1000, 3), MIXED)
     assert repeated.value == pytest.approx(0.05, abs=0.002)
     assert repeated.high < 0.1
     assert fresh.low > 0.9
@@ -224,16 +229,20 @@ def test_the_interval_of_different_rows_covers_the_truth() -> None:
 # --- tails ---
 
 
+def ends(values: Floats) -> tuple[float, float] | str:
+    return tail_ends(Distinct.of(values))
+
+
 def test_the_ends_leave_half_a_percent_on_either_side() -> None:
-    assert tail_ends(np.arange(1000.0)) == (5.0, 994.0)  # five values strictly below, five above
-    assert tail_ends(np.append(np.arange(200.0), np.nan)) == (1.0, 198.0)
+    assert ends(np.arange(1000.0)) == (5.0, 994.0)  # five values strictly below, five above
+    assert ends(np.append(np.arange(200.0), np.nan)) == (1.0, 198.0)
 
 
 def test_tail_coverage_by_hand() -> None:
     train = numbers(np.arange(1000.0))
     holdout = numbers([-1.0, 3.0, 999.0, *[500.0] * 96, None])  # 3 of 99
     synthetic = numbers([*[995.0] * 2, 5.0, 994.0, *[500.0] * 46])  # 2 of 50: the ends themselves are inside
-    whole, column = tail_coverage(train, holdout, synthetic, NUMBERS)
+    whole, column = on_tables(tail_coverage, train, holdout, synthetic, NUMBERS)
     assert whole.value == column.value == pytest.approx(2 / 50 - 3 / 99)
     mine, theirs = wilson_interval(2, 50), wilson_interval(3, 99)
     low = column.value - sqrt((0.04 - mine.low) ** 2 + (theirs.high - 3 / 99) ** 2)
@@ -244,40 +253,42 @@ def test_tail_coverage_by_hand() -> None:
 def test_tails_that_a_generator_cut_off_are_missed() -> None:
     train, holdout = plane(4000, 1), plane(1000, 2)
     cut = plane(4000, 3).with_columns(pl.all().clip(-2, 2))
-    fresh, lost_tails = (tail_coverage(train, holdout, made, PLANE)[0] for made in (plane(4000, 4), cut))
+    fresh, lost_tails = (on_tables(tail_coverage, train, holdout, made, PLANE)[0] for made in (plane(4000, 4), cut))
     assert fresh.low < 0 < fresh.high
     assert lost_tails.high < 0
 
 
 def test_the_interval_of_tails_holds_zero_for_perfect_generators() -> None:
-    found = [tail_coverage(plane(400, i), plane(100, i + 300), plane(400, i + 600), PLANE) for i in range(150)]
+    found = [
+        on_tables(tail_coverage, plane(400, i), plane(100, i + 300), plane(400, i + 600), PLANE) for i in range(150)
+    ]
     assert np.mean([table.low <= 0 <= table.high for table, *_ in found]) > 0.9
     assert np.mean([one.low <= 0 <= one.high for _, *ones in found for one in ones]) > 0.92
 
 
 def test_columns_that_vary_together_are_not_taken_for_several_witnesses() -> None:
     train, holdout, synthetic = (plane(1000, seed).with_columns(y="x") for seed in (1, 2, 3))
-    whole, one, other = tail_coverage(train, holdout, synthetic, PLANE)
+    whole, one, other = on_tables(tail_coverage, train, holdout, synthetic, PLANE)
     for column in (one, other):
         assert (whole.low, whole.high) == pytest.approx((column.low, column.high))
 
 
 def test_a_heap_of_equal_values_is_no_tail() -> None:
     zeros = np.where(np.arange(1000) < 900, 0.0, np.arange(1000.0))
-    assert tail_ends(zeros) == (0.0, 994.0)
-    whole, _ = tail_coverage(numbers(zeros), numbers(zeros), numbers(zeros), NUMBERS)
+    assert ends(zeros) == (0.0, 994.0)
+    whole, _ = on_tables(tail_coverage, numbers(zeros), numbers(zeros), numbers(zeros), NUMBERS)
     assert whole.value == 0.0
     assert "0.500% of synthetic" in whole.detail
-    assert "heaps at both ends" in tail_ends(np.clip(np.arange(1000.0), 20, 900))
-    assert "200 training values" in tail_ends(np.arange(199.0))
-    assert "20 different" in tail_ends(np.arange(1000.0) % 19)
+    assert "heaps at both ends" in ends(np.clip(np.arange(1000.0), 20, 900))
+    assert "200 training values" in ends(np.arange(199.0))
+    assert "20 different" in ends(np.arange(1000.0) % 19)
 
 
 # --- neighbours ---
 
 
 def test_a_fresh_sample_scores_as_the_holdout_does() -> None:
-    recall, precision = recall_and_precision(plane(400, 1), plane(100, 2), plane(400, 3), PLANE, seed=1)
+    recall, precision = on_tables(recall_and_precision, plane(400, 1), plane(100, 2), plane(400, 3), PLANE, seed=1)
     for estimate in (recall, precision):
         assert estimate.n == 100
         assert estimate.value > 0.9
@@ -286,7 +297,7 @@ def test_a_fresh_sample_scores_as_the_holdout_does() -> None:
 
 def test_a_shrunk_table_loses_recall_and_keeps_precision() -> None:
     train, holdout = plane(300, 1), plane(300, 2)
-    recall, precision = recall_and_precision(train, holdout, plane(300, 3, spread=0.3), PLANE, seed=1)
+    recall, precision = on_tables(recall_and_precision, train, holdout, plane(300, 3, spread=0.3), PLANE, seed=1)
     assert recall.high < recall.reference
     assert precision.value >= precision.reference - 0.02
 
@@ -294,7 +305,7 @@ def test_a_shrunk_table_loses_recall_and_keeps_precision() -> None:
 def test_invented_combinations_lose_precision_and_keep_recall() -> None:
     train, holdout, shuffled = (plane(300, seed).with_columns(y=pl.col("x")) for seed in (1, 2, 3))
     shuffled = pl.concat([shuffled.head(100), shuffled.tail(200).with_columns(y=pl.col("y").shift(50).fill_null(0.0))])
-    recall, precision = recall_and_precision(train, holdout, shuffled, PLANE, seed=1)
+    recall, precision = on_tables(recall_and_precision, train, holdout, shuffled, PLANE, seed=1)
     assert precision.high < precision.reference
     assert recall.value >= recall.reference - 0.02
     assert (recall.name, precision.name) == ("diversity.recall", "diversity.precision")
@@ -305,7 +316,7 @@ def test_shares_by_hand_on_a_line() -> None:
     # 6 from inner rows and at 10 from the last: training balls reach 69, so 5 of the holdout's rows lie in them.
     train, holdout = numbers(np.arange(30.0)), numbers(np.arange(30.0) + 5000)
     synthetic = numbers(np.concatenate([np.arange(15.0), np.arange(15.0) + 5000]))
-    recall, precision = recall_and_precision(train, holdout, synthetic, NUMBERS, seed=1)
+    recall, precision = on_tables(recall_and_precision, train, holdout, synthetic, NUMBERS, seed=1)
     assert precision.value == (15 + 5) / 30
     assert (precision.reference, recall.reference) == (5 / 30, 5 / 30)
     # Synthetic rows at 1 … 29 reach 39, the 20th training row; those from 61 on reach down to 51, the 26th.
@@ -314,7 +325,8 @@ def test_shares_by_hand_on_a_line() -> None:
 
 def test_the_interval_of_recall_and_precision_covers_their_mean_over_perfect_sets() -> None:
     sets = [
-        recall_and_precision(plane(60, i), plane(60, i + 200), plane(60, i + 400), PLANE, seed=i) for i in range(100)
+        on_tables(recall_and_precision, plane(60, i), plane(60, i + 200), plane(60, i + 400), PLANE, seed=i)
+        for i in range(100)
     ]
     for found in zip(*sets, strict=True):
         mean = np.mean([estimate.value for estimate in found])
@@ -325,9 +337,9 @@ def test_the_interval_of_recall_and_precision_covers_their_mean_over_perfect_set
 def test_the_sampled_sizes_are_said_and_the_seed_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diversity, "MAX_POINTS", 60)
     train, holdout, synthetic = mixed_table(300, 1), mixed_table(100, 2), mixed_table(200, 3)
-    first, again = (recall_and_precision(train, holdout, synthetic, MIXED, seed=7) for _ in range(2))
+    first, again = (on_tables(recall_and_precision, train, holdout, synthetic, MIXED, seed=7) for _ in range(2))
     assert first == again
-    assert first != recall_and_precision(train, holdout, synthetic, MIXED, seed=8)
+    assert first != on_tables(recall_and_precision, train, holdout, synthetic, MIXED, seed=8)
     assert (first[0].n, first[0].seed) == (60, 7)
     assert "60 of 300 training and of 200 synthetic rows" in first[0].detail
 
@@ -337,7 +349,7 @@ def test_the_sampled_sizes_are_said_and_the_seed_decides(monkeypatch: pytest.Mon
 
 def test_minority_share_by_hand() -> None:
     train, holdout, synthetic = table(no=90, yes=10), table(no=40, yes=10), table(no=95, yes=5)
-    (estimate,) = minority_share(train, holdout, synthetic, SCHEMA, "c")
+    (estimate,) = on_tables(minority_share, train, holdout, synthetic, SCHEMA, "c")
     assert estimate.value == pytest.approx(0.5)
     se = sqrt(1 / 5 - 1 / 100 + 1 / 10 - 1 / 100)
     assert estimate.low == pytest.approx(0.5 * np.exp(-1.959964 * se))
@@ -347,7 +359,7 @@ def test_minority_share_by_hand() -> None:
 
 
 def test_a_class_that_is_gone_has_an_interval_from_zero_to_below_one() -> None:
-    (estimate,) = minority_share(table(no=900, yes=100), table(no=9, yes=1), table(no=1000), SCHEMA, "c")
+    (estimate,) = on_tables(minority_share, table(no=900, yes=100), table(no=9, yes=1), table(no=1000), SCHEMA, "c")
     assert (estimate.value, estimate.low) == (0.0, 0.0)
     assert 0 < estimate.high < 0.1
 
@@ -361,7 +373,7 @@ def test_the_interval_of_the_ratio_covers_one() -> None:
 
 def test_only_targets_of_two_to_fifty_classes_have_a_smallest_one() -> None:
     def reason(frame: pl.DataFrame, target: str | None, synthetic: pl.DataFrame | None = None) -> str:
-        (estimate,) = minority_share(frame, frame, frame if synthetic is None else synthetic, SCHEMA, target)
+        (estimate,) = on_tables(minority_share, frame, frame, frame if synthetic is None else synthetic, SCHEMA, target)
         assert estimate.status == "not_measured"
         return estimate.detail
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from synthcli.columns import Table
 from synthcli.metrics.estimate import Estimate
 from synthcli.metrics.privacy import (
     Records,
@@ -331,8 +332,8 @@ def test_too_few_unique_records_and_hopelessly_uneven_sides_are_not_measured() -
 
 def test_a_holdout_that_stands_in_the_training_table_is_seen() -> None:
     train, holdout = wide(400, 1), wide(100, 2)
-    assert not holdout_was_seen(train, holdout, wide_schema())
-    assert holdout_was_seen(pl.concat([train, holdout]), holdout, wide_schema())
+    assert not holdout_was_seen(Table(train), Table(holdout), wide_schema())
+    assert holdout_was_seen(Table(pl.concat([train, holdout])), Table(holdout), wide_schema())
 
 
 def odd_tables() -> dict[str, pl.DataFrame]:

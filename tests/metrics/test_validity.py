@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from examples import MIXED, columns, mixed_table
+from examples import MIXED, columns, mixed_table, on_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -198,7 +198,7 @@ def test_the_interval_of_many_cells_covers_the_true_share() -> None:
     for seed in range(200):
         bad = np.random.default_rng(seed).random(300) < 0.05
         table = frame(a=np.where(bad, 2, 0), b=np.where(bad, 2, 0), c=np.where(bad, 2, 0), d=np.zeros(300))
-        whole, *_ = measure_ranges(train, train, table.cast(pl.Float64), schema)
+        whole, *_ = on_tables(measure_ranges, train, train, table.cast(pl.Float64), schema)
         covered += whole.low <= 0.9625 <= whole.high
     assert 180 <= covered <= 199
 
@@ -276,7 +276,7 @@ def test_a_perfect_generator_scores_the_reference_on_average_whatever_the_sizes(
     gaps, single_gaps, low = [], [], []
     for seed in range(40):
         parts = [gappy(size, 1_000 * side + seed) for side, size in enumerate((rows, reserved, made))]
-        whole, single, *_ = measure_missing(*parts, GAPPY)
+        whole, single, *_ = on_tables(measure_missing, *parts, GAPPY)
         gaps.append(whole.value - whole.reference)
         single_gaps.append(single.value - single.reference)
         low.append(whole.high < whole.reference - 2 * whole.reference_se)
