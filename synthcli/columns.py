@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from synthcli.parallel import side_by_side
 from synthcli.rowkeys import NULL_BITS, Keys, canonical_bits, mixed, text_keys
+from synthcli.schema import Schema
 
 #: Bytes of worked-out columns that a table keeps.
 KEPT_BYTES = 2**28
@@ -137,11 +140,17 @@ class Table:
         self.schema: pl.Schema = source.schema if isinstance(source, pl.DataFrame) else source.collect_schema()
         self._kept: dict[tuple[str, ...], Any] = {}
         self._room = KEPT_BYTES
+        self._lock = Lock()
 
     @property
     def columns(self) -> list[str]:
         """The names of all columns, in order."""
         return self.schema.names()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the columns are read already."""
+        return isinstance(self._source, pl.DataFrame)
 
     def __getitem__(self, name: str) -> pl.Series:
         """Return one column."""
@@ -220,9 +229,18 @@ class Table:
             kept: Worked = self._kept[key]
             return kept
         found = work()
-        if (room := self._room - size(found)) >= 0:
-            self._kept[key], self._room = found, room
+        with self._lock:
+            if key not in self._kept and (room := self._room - size(found)) >= 0:
+                self._kept[key], self._room = found, room
         return found
+
+
+def work_out(tables: Iterable[Table], schema: Schema) -> None:
+    """Work out side by side what counting will ask of tables in memory; those on disk wait until they are asked."""
+    known = [table for table in tables if table.in_memory]
+    wanted = [(table, column) for table in known for column in schema.modelled]
+    side_by_side(lambda one: one[0].distinct(one[1].name) if one[1].ordered else one[0].levels(one[1].name), wanted)
+    side_by_side(lambda table: table.row_keys(column.name for column in schema.modelled), known)
 
 
 def as_table(source: Table | pl.DataFrame) -> Table:

@@ -22,8 +22,9 @@ import numpy.typing as npt
 import polars as pl
 
 from synthcli.columns import Distinct, Levels, Table, as_table, finite_numbers, places
+from synthcli.parallel import side_by_side
 from synthcli.rowkeys import canonical_bits
-from synthcli.schema import Column, Kind, Schema
+from synthcli.schema import Column, Schema
 
 Codes = npt.NDArray[np.uint8]
 
@@ -141,8 +142,11 @@ class CountEncoding:
         """Return codes of shape (columns, rows): each column's codes lie together in memory."""
         table = as_table(rows)
         codes = np.empty((len(self.axes), table.height), dtype=np.uint8)
-        for place, (name, axis) in enumerate(zip(self.names, self.axes, strict=True)):
-            codes[place] = axis.code(table, name)
+
+        def fill(place: int) -> None:
+            codes[place] = self.axes[place].code(table, self.names[place])
+
+        side_by_side(fill, range(len(self.axes)))
         return codes
 
 
@@ -252,13 +256,13 @@ class DistanceEncoding:
     @classmethod
     def fit(cls, pool: pl.DataFrame, schema: Schema) -> DistanceEncoding:
         """Rank every numeric column over ``pool``: all rows of training part and holdout together."""
-        ranked = [column.name for column in schema.modelled if _is_ranked(column)]
+        ranked = [column.name for column in schema.modelled if column.ordered]
         return cls(schema.modelled, {name: RankAxis.fit(pool[name]) for name in ranked}, max(1, 2 * pool.height))
 
     @classmethod
     def over(cls, tables: Sequence[Table], schema: Schema) -> DistanceEncoding:
         """Return the encoding that :meth:`fit` finds for the tables' rows pooled, to encode a small part of them."""
-        rows, ranked = sum(table.height for table in tables), [c.name for c in schema.modelled if _is_ranked(c)]
+        rows, ranked = sum(table.height for table in tables), [c.name for c in schema.modelled if c.ordered]
         ranks = {name: RankLookup(tuple(tables), name, rows) for name in ranked}
         return cls(schema.modelled, ranks, max(1, 2 * rows))
 
@@ -274,8 +278,8 @@ class DistanceEncoding:
 
     def encode(self, frame: pl.DataFrame) -> Points:
         """Return the rows' points; categories are keys of the values, so tables encoded apart can be compared."""
-        numeric = [self.ranks[c.name].encode(frame[c.name]) for c in self.columns if _is_ranked(c)]
-        codes = [canonical_bits(frame[c.name]).view(np.int64) for c in self.columns if not _is_ranked(c)]
+        numeric = [self.ranks[c.name].encode(frame[c.name]) for c in self.columns if c.ordered]
+        codes = [canonical_bits(frame[c.name]).view(np.int64) for c in self.columns if not c.ordered]
         return Points(_as_columns(numeric, frame.height), _as_columns(codes, frame.height), self.unit)
 
 
@@ -294,7 +298,7 @@ def equal_frequency_cuts(column: Distinct, bins: int) -> npt.NDArray[np.float64]
 
 
 def _fit_axis(train: Table, column: Column) -> Axis:
-    if column.kind in (Kind.NUMERIC, Kind.DATETIME):
+    if column.ordered:
         return NumberAxis.fit(train.distinct(column.name))
     return CategoryAxis.fit(train.levels(column.name))
 
@@ -304,10 +308,6 @@ def _stretched(between: npt.NDArray[np.int64], total: int, rows: int) -> npt.NDA
     total = max(1, total)
     stretched: npt.NDArray[np.int64] = (2 * between * rows + total) // (2 * total)
     return stretched
-
-
-def _is_ranked(column: Column) -> bool:
-    return column.kind in (Kind.NUMERIC, Kind.DATETIME)
 
 
 def _as_columns(columns: list[npt.NDArray[np.int64]], rows: int) -> npt.NDArray[np.int64]:

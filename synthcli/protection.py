@@ -20,7 +20,7 @@ import polars as pl
 
 from synthcli.config.models import Constraint, FixedCombinations, ProtectionSection
 from synthcli.constraints import columns_of, holds
-from synthcli.schema import Kind, Schema
+from synthcli.schema import Schema
 from synthcli.seeds import generator
 
 #: What a rare category is called where it becomes none of the frequent ones.
@@ -228,7 +228,7 @@ class _Counts(NamedTuple):
 def _planned(train: pl.DataFrame, schema: Schema, rules: ProtectionSection, constraints: Sequence[Constraint]) -> _Plan:
     least, extreme = rules.rare_category_min_count, rules.clip_extremes
     groups = _connected(set(rule.column_names) for rule in constraints if isinstance(rule, FixedCombinations))
-    ordered = {column.name for column in schema if column.kind in (Kind.NUMERIC, Kind.DATETIME)}
+    ordered = {column.name for column in schema if column.ordered}
     joint = [
         _Joint(tuple(name for name in schema.names if name in group), max(least, extreme if group & ordered else 0))
         for group in groups

@@ -68,6 +68,11 @@ class Column:
     doubts: tuple[str, ...] = ()
 
     @property
+    def ordered(self) -> bool:
+        """Whether its values are numbers or instants, which have an order and distances."""
+        return self.kind in (Kind.NUMERIC, Kind.DATETIME)
+
+    @property
     def modelled(self) -> bool:
         """Whether generators learn this column and the audit measures it."""
         return self.kind in MODELLED

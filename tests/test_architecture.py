@@ -25,7 +25,7 @@ FLOORS = (
     {"inference"},
     {"forms"},
     {"schema"},
-    {"config", "seeds", "artifacts", "progress", "versions"},
+    {"config", "seeds", "parallel", "artifacts", "progress", "versions"},
     {"errors"},
 )
 LEVEL = {room: level for level, floor in enumerate(reversed(FLOORS)) for room in floor}

@@ -299,6 +299,7 @@ def _load(
 ) -> tuple[Tables, dict[str, dict[str, Any]]]:
     """Read the three tables in the training table's form, and describe the files."""
     from synthcli.audit import Tables
+    from synthcli.columns import work_out
     from synthcli.commands.inputs import check_target, columns, describe_source, measurable, open_file
     from synthcli.commands.provenance import check_trained_apart, generator_of
     from synthcli.holdout import SplitFolder
@@ -325,6 +326,7 @@ def _load(
         sources["privacy_holdout"] = open_file(folder.privacy_holdout, settings, run.log, schema)
     types = sources["holdout"].lazy.collect_schema()
     parts = {name: columns(_of_types(part, types)) for name, part in sources.items()}
+    work_out(parts.values(), schema)
     _check_rows(parts, paths, schema)
     inputs = {name: {**describe_source(part), "rows": parts[name].height} for name, part in sources.items()}
     if version is not None:

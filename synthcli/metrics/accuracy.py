@@ -347,7 +347,7 @@ def divide(codes: Codes, size: int, rng: np.random.Generator, groups: int) -> Gr
     kept = rng.permutation(rows)[: blocks * size]
     number = np.arange(len(kept))
     group = number // size * groups + number % size * groups // size
-    return GroupedCodes(codes[:, kept], group, blocks, groups)
+    return GroupedCodes(codes.take(kept, axis=1), group, blocks, groups)
 
 
 def shuffled(codes: Codes, rows: int, rng: np.random.Generator) -> Codes:

@@ -6,9 +6,7 @@ the same way: numbers as they are, categories natively, missing cells as missing
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from synthcli import parallel
 from synthcli.columns import category_counts, numbers
 from synthcli.schema import Column, Kind
 from synthcli.seeds import stage_seed
@@ -81,9 +80,7 @@ def side_by_side(fit: Callable[[Item], Result], items: Sequence[Item]) -> list[R
     A booster itself keeps to one thread: its threads wait by spinning, and on a busy machine take fifty times as long.
     OpenMP's limit is each thread's own, so that every worker sets it.
     """
-    workers = min(len(items), len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(1, "openmp")) as pool:
-        return list(pool.map(fit, items))
+    return parallel.side_by_side(fit, items, lambda: threadpool_limits(1, "openmp"))
 
 
 def auc(positive: npt.NDArray[np.bool_], score: Floats) -> Weighted:

@@ -35,6 +35,7 @@ import polars as pl
 
 from synthcli.columns import Distinct, Floats, Table, as_table, places
 from synthcli.metrics.estimate import Estimate, normal_interval, not_measured
+from synthcli.parallel import side_by_side
 from synthcli.schema import Schema
 
 FAMILY = "compat"
@@ -255,15 +256,14 @@ def _read(tables: Sequence[Table], names: Sequence[str]) -> list[Side]:
     """Read each table's columns; the first table's types decide what a column is."""
     dtypes = tables[0].schema
     numeric = [name for name in names if dtypes[name].is_numeric() or dtypes[name] in (pl.Date, pl.Datetime)]
-    columns: list[dict[str, Numbers | Categories]] = [{} for _ in tables]
-    for name in names:
-        found: Sequence[Numbers | Categories]
+
+    def column(name: str) -> Sequence[Numbers | Categories]:
         if name in numeric:
-            found = [_numbers(table, name, dtypes[name]) for table in tables]
-        else:
-            found = _categories(tables, name)
-        for side, column in zip(columns, found, strict=True):
-            side[name] = column
+            return [_numbers(table, name, dtypes[name]) for table in tables]
+        return _categories(tables, name)
+
+    found = side_by_side(column, names)
+    columns = [dict(zip(names, side, strict=True)) for side in zip(*found, strict=True)]
     return [
         Side(table.height, found, Moments.of(table, numeric, found, dtypes))
         for table, found in zip(tables, columns, strict=True)

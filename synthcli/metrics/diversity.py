@@ -37,6 +37,7 @@ from synthcli.metrics.estimate import (
     wilson_interval,
 )
 from synthcli.metrics.neighbors import covered, kth_distances
+from synthcli.parallel import side_by_side
 from synthcli.rowkeys import Keys
 from synthcli.schema import Kind, Schema
 from synthcli.seeds import generator
@@ -378,7 +379,7 @@ def tail_coverage(train: Table, holdout: Table, synthetic: Table, schema: Schema
     measured. Intervals: Newcombe's difference of two score intervals (1998, Stat. Med. 17:873), for the mean with as
     many rows as its variance over rows stands for.
     """
-    names = [column.name for column in schema.modelled if column.kind in (Kind.NUMERIC, Kind.DATETIME)]
+    names = [column.name for column in schema.modelled if column.ordered]
     own, rival = _Mass.none(synthetic.height), _Mass.none(holdout.height)
     found: list[Estimate] = []
     for name in names:
@@ -513,11 +514,15 @@ def recall_and_precision(
     sides = (("train", train), ("holdout", holdout), ("synthetic", synthetic))
     samples = [_sample(table, schema, size, generator(seed, FAMILY, side)) for side, table in sides]
     points = encoding.encode(pl.concat(samples, how="vertical_relaxed"))
-    real, fresh, made = (_Balls.around(points[start : start + size]) for start in range(0, 3 * size, size))
+    real, fresh, made = side_by_side(
+        _Balls.around, [points[start : start + size] for start in range(0, 3 * size, size)]
+    )
+    pairs = ((made, real), (fresh, real), (real, made), (real, fresh))
+    near_made, near_fresh, made_near, fresh_near = side_by_side(lambda pair: pair[0].cover(pair[1]), pairs)
     sizes = f"{size:,} of {train.height:,} training and of {synthetic.height:,} synthetic rows, k = {NEIGHBORS}"
     shares = {
-        RECALL: (made.cover(real), fresh.cover(real), f"training rows near a synthetic row; {sizes}"),
-        PRECISION: (real.cover(made), real.cover(fresh), f"synthetic rows near a training row; {sizes}"),
+        RECALL: (near_made, near_fresh, f"training rows near a synthetic row; {sizes}"),
+        PRECISION: (made_near, fresh_near, f"synthetic rows near a training row; {sizes}"),
     }
     return tuple(_neighbor_estimate(name, size, *found, seed) for name, found in shares.items())
 

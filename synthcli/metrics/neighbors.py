@@ -14,9 +14,7 @@ compared.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,14 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.encoding import Points
+from synthcli.parallel import side_by_side
 from synthcli.rowkeys import mixed
 
 Ints = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 Array = npt.NDArray[Any]
 
-_CELLS = 1 << 22  # distances or bounds held at a time
-_TILE = 1 << 16  # distances computed at a time: a tile stays in the processor's cache
+_CELLS = 1 << 20  # distances or bounds held at a time
+_TILE = 1 << 18  # distances computed at a time: a tile stays in the processor's cache
 _TILE_WIDTH = 1 << 12
 _LEAF = 128
 _PART = 1 << 11  # queries that one thread searches for at a time
@@ -85,8 +84,7 @@ def nearest(queries: Points, references: Points) -> Nearest:
     leaves = _Leaves.of(theirs)
     # Parts are of one size wherever this runs, so that sums over the pairs are the same on any number of processors.
     parts = [slice(start, start + _PART) for start in range(0, max(ours.rows, 1), _PART)]
-    with ThreadPoolExecutor(min(len(parts), len(os.sched_getaffinity(0)))) as pool:
-        searches = list(pool.map(lambda part: _Search(ours[part], leaves).run(), parts))
+    searches = side_by_side(lambda part: _Search(ours[part], leaves).run(), parts)
     first, second = (np.concatenate(found) for found in zip(*(one.distances() for one in searches), strict=True))
     links = [
         (query + part.start, found) for part, one in zip(parts, searches, strict=True) for query, found in [one.links()]
@@ -110,8 +108,19 @@ def kth_distances(points: Points, k: int) -> Ints:
     for block in _blocks(points.rows, points.rows) if k > 0 else ():
         distances = _all_distances(cells[block], cells)
         distances[np.arange(block.stop - block.start), np.arange(block.start, block.stop)] = _none(distances)
-        out[block] = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        out[block] = _kth(distances, k)
     return out
+
+
+def _kth(rows: Array, k: int) -> Array:
+    """Return each row's ``k``-th smallest number, from 1: only those are sorted that the row's beginning lets in."""
+    head = max(k, rows.shape[1] // 10)
+    bound = np.partition(rows[:, :head], k - 1, axis=1)[:, k - 1 : k]
+    row, column = np.nonzero(rows <= bound)
+    values = rows[row, column]
+    first = np.searchsorted(row, np.arange(len(rows)))
+    smallest: Array = values[np.lexsort((values, row))][first + k - 1]
+    return smallest
 
 
 def covered(queries: Points, centres: Points, radii: Ints) -> npt.NDArray[np.bool_]:

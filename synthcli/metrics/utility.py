@@ -380,7 +380,7 @@ def _levels(task: Task, predictions: list[Floats], train: pl.DataFrame, schema: 
 
 def _group_codes(train: pl.DataFrame, holdout: pl.DataFrame, schema: Schema, name: str) -> npt.NDArray[np.int64]:
     """Return each holdout row's level: its value or none; of numbers and dates the quarter of the training part."""
-    if schema[name].kind in (Kind.NUMERIC, Kind.DATETIME):
+    if schema[name].ordered:
         known = numbers(train[name])
         known = known[np.isfinite(known)]
         quarters = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else np.empty(0)

@@ -179,7 +179,7 @@ def measure_ranges(train: Table, holdout: Table, synthetic: Table, schema: Schem
     Cells that are not finite are outside, and so is every cell of a column of which the training part has none. A
     fresh row of a continuous column is outside with probability 2/(n_train + 1).
     """
-    columns = [column for column in schema.modelled if column.kind in (Kind.NUMERIC, Kind.DATETIME)]
+    columns = [column for column in schema.modelled if column.ordered]
 
     def judge(column: Column) -> Callable[[Table], _Verdicts]:
         low, high = _range(train, column)

@@ -203,7 +203,7 @@ def test_a_category_that_the_table_never_showed_has_no_place() -> None:
 def test_the_model_does_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = dependent(800)
     several = fit(frame).sample(500, seed=2)
-    monkeypatch.setattr("synthcli.synthesizers.forest.chain.os.sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr("synthcli.parallel.os.sched_getaffinity", lambda _: {0})
     assert fit(frame).sample(500, seed=2).equals(several)
 
 

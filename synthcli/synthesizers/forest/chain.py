@@ -7,7 +7,6 @@ from nor which cells of two pools belong together. They are JSON and npz; nothin
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from synthcli.artifacts import write_json
 from synthcli.config import FOREST_PRESETS
 from synthcli.config import Forest as Parameters
 from synthcli.errors import BadTableError, ConfigError
+from synthcli.parallel import processors
 from synthcli.schema import Schema
 from synthcli.seeds import generator
 from synthcli.synthesizers import boundary
@@ -170,7 +170,7 @@ def _grow_all(
 
     jobs = [(place, tree) for place in range(len(columns)) for tree in range(parameters.trees)]
     grown: list[list[Tree]] = [[] for _ in columns]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         try:
             for number, ((place, _), tree) in enumerate(zip(jobs, pool.map(task, jobs), strict=True)):
                 grown[place].append(tree)
