@@ -28,6 +28,7 @@ from synthcli.rowkeys import mixed
 
 Ints = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 
 _CELLS = 1 << 20  # distances or bounds held at a time
@@ -123,13 +124,15 @@ def _kth(rows: Array, k: int) -> Array:
     return smallest
 
 
-def covered(queries: Points, centres: Points, radii: Ints) -> npt.NDArray[np.bool_]:
-    """Return for each query whether some centre lies within its own radius of it (at most that far)."""
-    out = np.zeros(queries.rows, dtype=np.bool_)
-    one, other = _cells(queries, centres)
-    for block in _blocks(queries.rows, centres.rows):
-        out[block] = (_all_distances(one[block], other) <= radii).any(axis=1)
-    return out
+def covered(one: Points, radii: Ints, other: Points, other_radii: Ints) -> tuple[Mask, Mask]:
+    """Return for each row of either side whether it is within the radius of some row of the other side."""
+    here, there = np.zeros(one.rows, dtype=np.bool_), np.zeros(other.rows, dtype=np.bool_)
+    ours, theirs = _cells(one, other)
+    for block in _blocks(one.rows, other.rows):
+        distances = _all_distances(ours[block], theirs)
+        here[block] = (distances <= other_radii).any(axis=1)
+        there |= (distances <= radii[block, None]).any(axis=0)
+    return here, there
 
 
 @dataclass(frozen=True, eq=False)

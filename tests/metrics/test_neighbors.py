@@ -84,7 +84,8 @@ def test_without_references_or_queries_there_are_no_links() -> None:
     assert nearest(none, some).first.tolist() == []
     found = nearest(some, none)
     assert (found.first.tolist(), found.second.tolist(), len(found.query)) == ([0, 0], [0, 0], 0)
-    assert covered(some, none, np.zeros(0, dtype=np.int64)).tolist() == [False, False]
+    here, there = covered(some, np.array([5, 5]), none, np.zeros(0, dtype=np.int64))
+    assert (here.tolist(), there.tolist()) == ([False, False], [])
 
 
 @settings(max_examples=60, deadline=None)
@@ -161,7 +162,7 @@ def test_weights_of_a_table_with_billions_of_ties_need_no_list_of_them() -> None
 
 
 @settings(max_examples=60, deadline=None)
-@given(law=laws, seed=st.integers(0, 2**32), rows=st.integers(1, 25), k=st.integers(1, 7))
+@given(law=laws, seed=st.integers(0, 2**32), rows=st.integers(1, 60), k=st.integers(1, 7))
 def test_kth_distances_and_coverage_equal_loops(law: Law, seed: int, rows: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     centres, queries = random_points(rng, rows, law), random_points(rng, 8, law)
@@ -171,4 +172,7 @@ def test_kth_distances_and_coverage_equal_loops(law: Law, seed: int, rows: int, 
     assert kth_distances(centres, k).tolist() == radii
     reach = distance_by_loop(queries, centres)
     expected = [any(d <= r for d, r in zip(row, radii, strict=True)) for row in reach]
-    assert covered(queries, centres, np.array(radii)).tolist() == expected
+    back = rng.integers(0, law.unit, 8)
+    behind = [any(row[i] <= back[q] for q, row in enumerate(reach)) for i in range(rows)]
+    here, there = covered(queries, back, centres, np.array(radii))
+    assert (here.tolist(), there.tolist()) == (expected, behind)
