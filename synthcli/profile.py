@@ -21,6 +21,7 @@ import polars as pl
 from synthcli.columns import Floats, Table, as_table, category_counts, numbers
 from synthcli.encoding import CategoryAxis, Codes, CountEncoding, NumberAxis
 from synthcli.metrics.accuracy import cramers_v
+from synthcli.parallel import side_by_side
 from synthcli.schema import Column, Kind, Schema
 
 #: Categories that a picture shows by name, at most; bins between the ends of a column of numbers, about.
@@ -102,8 +103,9 @@ def profile(tables: Mapping[str, Table | pl.DataFrame], schema: Schema, pairs: P
     thin = {side: as_table(table).thinned(ROWS) for side, table in tables.items()}
     encoding = CountEncoding.fit(thin["train"], schema)
     codes = {side: encoding.encode(frame) for side, frame in thin.items()}
-    columns = tuple(ColumnProfile(c.name, c.kind.value, tuple(_bins(thin, c, least))) for c in schema.modelled)
-    return Profile(columns, tuple(_pair(encoding, codes, *pair, least) for pair in pairs), _dependence(encoding, codes))
+    columns = side_by_side(lambda c: ColumnProfile(c.name, c.kind.value, tuple(_bins(thin, c, least))), schema.modelled)
+    heat_maps = tuple(_pair(encoding, codes, *pair, least) for pair in pairs)
+    return Profile(tuple(columns), heat_maps, _dependence(encoding, codes))
 
 
 def _bins(tables: Mapping[str, pl.DataFrame], column: Column, least: int) -> Iterator[Bin]:
