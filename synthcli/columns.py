@@ -7,7 +7,7 @@ so that counting needs memory for a few columns, however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +20,7 @@ from synthcli.parallel import side_by_side
 from synthcli.rowkeys import NULL_BITS, Keys, canonical_bits, mixed, text_keys
 from synthcli.schema import Schema
 
-#: Bytes of worked-out columns that a table keeps.
+#: Bytes of worked-out columns that a table in memory keeps; one on disk keeps half as many.
 KEPT_BYTES = 2**28
 
 Floats = npt.NDArray[np.float64]
@@ -139,7 +139,7 @@ class Table:
         self.height: int = source.height if isinstance(source, pl.DataFrame) else _counted(source, rows)
         self.schema: pl.Schema = source.schema if isinstance(source, pl.DataFrame) else source.collect_schema()
         self._kept: dict[tuple[str, ...], Any] = {}
-        self._room = KEPT_BYTES
+        self._room = KEPT_BYTES if self.in_memory else KEPT_BYTES // 2
         self._lock = Lock()
 
     @property
@@ -241,6 +241,11 @@ def work_out(tables: Iterable[Table], schema: Schema) -> None:
     wanted = [(table, column) for table in known for column in schema.modelled]
     side_by_side(lambda one: one[0].distinct(one[1].name) if one[1].ordered else one[0].levels(one[1].name), wanted)
     side_by_side(lambda table: table.row_keys(column.name for column in schema.modelled), known)
+
+
+def each_column(work: Callable[[str], Worked], names: Sequence[str], tables: Sequence[Table]) -> list[Worked]:
+    """Return ``work`` of each column: side by side where the tables are in memory, else one at a time."""
+    return side_by_side(work, names) if all(table.in_memory for table in tables) else [work(name) for name in names]
 
 
 def as_table(source: Table | pl.DataFrame) -> Table:

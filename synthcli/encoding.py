@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.columns import Distinct, Levels, Table, as_table, finite_numbers, places
-from synthcli.parallel import side_by_side
+from synthcli.columns import Distinct, Levels, Table, as_table, each_column, finite_numbers, places
 from synthcli.rowkeys import canonical_bits
 from synthcli.schema import Column, Schema
 
@@ -142,11 +141,13 @@ class CountEncoding:
         """Return codes of shape (columns, rows): each column's codes lie together in memory."""
         table = as_table(rows)
         codes = np.empty((len(self.axes), table.height), dtype=np.uint8)
+        axes = dict(zip(self.names, zip(self.axes, codes, strict=True), strict=True))
 
-        def fill(place: int) -> None:
-            codes[place] = self.axes[place].code(table, self.names[place])
+        def fill(name: str) -> None:
+            axis, row = axes[name]
+            row[:] = axis.code(table, name)
 
-        side_by_side(fill, range(len(self.axes)))
+        each_column(fill, self.names, [table])
         return codes
 
 

@@ -56,25 +56,30 @@ class GroupedCodes:
     """
 
     codes: Codes
-    group: npt.NDArray[np.intp]
+    group: npt.NDArray[np.uint16]
     blocks: int
     groups: int
 
     @property
     def sizes(self) -> Scores:
         """Rows of one block: all, then without each group; shape (1 + groups,), or (1,) where there is one group."""
-        first = np.bincount(self.group, minlength=self.groups)[: self.groups]
+        first = np.diff(self._starts(self.groups))
         return _leave_one_out(first.reshape(1, self.groups, 1))[0, :, 0]
 
     def count(self, cells: npt.NDArray[Any], number: int) -> Counts:
         """Count rows by block, group and cell, given each row's cell in [0, number): (blocks, groups, number)."""
         parts = self.blocks * self.groups
         if len(cells) < parts * SLICE:
-            counts = np.bincount(combined_codes(self.group, cells, number), minlength=parts * number)
+            group = self.group.astype(np.min_scalar_type(parts * number))
+            counts = np.bincount(combined_codes(group, cells, number), minlength=parts * number)
         else:  # each group by itself, which stays in the processor's cache
-            ends = np.searchsorted(self.group, np.arange(parts + 1))
-            counts = np.stack([np.bincount(cells[a:b], minlength=number) for a, b in pairwise(ends)])
+            starts = self._starts(parts)
+            counts = np.stack([np.bincount(cells[a:b], minlength=number) for a, b in pairwise(starts)])
         return counts.reshape(self.blocks, self.groups, number)
+
+    def _starts(self, parts: int) -> npt.NDArray[np.intp]:
+        """Return at which row each of the first groups begins, and where the last one ends."""
+        return np.searchsorted(self.group, np.arange(parts + 1, dtype=np.uint16))  # in its own type: no copy
 
 
 class Target(NamedTuple):
@@ -345,8 +350,8 @@ def divide(codes: Codes, size: int, rng: np.random.Generator, groups: int) -> Gr
     rows = codes.shape[1]
     blocks = max(1, min(MAX_BLOCKS, rows // size))
     kept = rng.permutation(rows)[: blocks * size]
-    number = np.arange(len(kept))
-    group = number // size * groups + number % size * groups // size
+    within = np.arange(size) * groups // size
+    group = np.concatenate([(block * groups + within).astype(np.uint16) for block in range(blocks)])
     return GroupedCodes(codes.take(kept, axis=1), group, blocks, groups)
 
 

@@ -33,9 +33,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.columns import Distinct, Floats, Table, as_table, places
+from synthcli.columns import Distinct, Floats, Table, as_table, each_column, places
 from synthcli.metrics.estimate import Estimate, normal_interval, not_measured
-from synthcli.parallel import side_by_side
 from synthcli.schema import Schema
 
 FAMILY = "compat"
@@ -262,7 +261,7 @@ def _read(tables: Sequence[Table], names: Sequence[str]) -> list[Side]:
             return [_numbers(table, name, dtypes[name]) for table in tables]
         return _categories(tables, name)
 
-    found = side_by_side(column, names)
+    found = each_column(column, names, tables)
     columns = [dict(zip(names, side, strict=True)) for side in zip(*found, strict=True)]
     return [
         Side(table.height, found, Moments.of(table, numeric, found, dtypes))

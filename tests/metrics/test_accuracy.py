@@ -192,6 +192,18 @@ def test_blocks_use_every_row_of_whole_blocks_once() -> None:
     assert np.bincount(side.group).tolist() == [2, 2, 2, 2]
 
 
+@pytest.mark.parametrize("rows", [600, 100_000])
+@pytest.mark.parametrize("number", [7, 5_000])
+def test_counts_by_block_group_and_cell_equal_adding_up(rows: int, number: int) -> None:
+    rng = np.random.default_rng(rows)
+    cells = rng.integers(0, number, rows)
+    side = divide(cells[None].astype(np.uint16), rows // 20, rng, groups=20)
+    expected = np.zeros((side.blocks, 20, number), dtype=int)
+    np.add.at(expected.reshape(-1, number), (side.group, side.codes[0]), 1)
+    assert side.blocks == 20
+    assert np.array_equal(side.count(side.codes[0], number), expected)
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30))
 def test_shuffling_keeps_each_column(values: list[int]) -> None:
     codes = np.array([values, values[::-1]], dtype=np.uint8)
