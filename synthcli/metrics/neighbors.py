@@ -31,7 +31,7 @@ Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
 
-_CELLS = 1 << 20  # distances or bounds held at a time
+_CELLS = 1 << 22  # distances or bounds held at a time
 _TILE = 1 << 18  # distances computed at a time: a tile stays in the processor's cache
 _TILE_WIDTH = 1 << 12
 _LEAF = 128
@@ -255,12 +255,12 @@ def _all_distances(one: _Cells, other: _Cells) -> Array:
 
 def _mismatches(one: Array, other: Array) -> Array:
     """Return the number of differing codes, (rows of ``one``, rows of ``other``)."""
-    shape = (one.shape[1], other.shape[1])
-    count: Array = np.zeros(shape, dtype=np.min_scalar_type(len(one)))
-    differs = np.empty(shape, dtype=np.bool_)
+    count: Array = np.zeros((one.shape[1], other.shape[1]), dtype=np.min_scalar_type(len(one)))
+    differs = np.empty(count.shape, dtype=np.bool_)
+    as_numbers = differs.view(np.uint8)  # adding booleans would convert them first
     for here, there in zip(one, other, strict=True):
         np.not_equal(here[:, None], there, out=differs)
-        count += differs
+        count += as_numbers
     return count
 
 
