@@ -71,13 +71,15 @@ class Spent(NamedTuple):
 def run(words: list[str]) -> Spent:
     """Run a command line to its end, or until patience does."""
     started = perf_counter()
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    stop = Timer(PATIENCE, process.kill)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(words, stdout=quiet, stderr=quiet, cwd=ROOT, start_new_session=True)
+    stop = Timer(PATIENCE, lambda: os.killpg(process.pid, signal.SIGKILL))  # with all that it started
     stop.start()
     _, status, used = os.wait4(process.pid, 0)
     stop.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
-    spent = Spent(perf_counter() - started, used.ru_maxrss / 1024, process.returncode != -signal.SIGKILL)
+    seconds = perf_counter() - started
+    spent = Spent(seconds, used.ru_maxrss / 1024, seconds < PATIENCE)
     if process.returncode and spent.ended:
         raise RuntimeError(f"exit {process.returncode}: {' '.join(words)}")
     return spent

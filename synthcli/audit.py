@@ -137,7 +137,7 @@ def audit(tables: Tables, questions: Questions, phase: Phase) -> tuple[Estimate,
 class _Case:
     """Tables and questions, and what more than one family has to know of them.
 
-    Families that count read the tables' columns; those that look at whole rows have the tables in memory.
+    Families that count read the tables' columns; those that look at whole rows have what is measured in memory.
     """
 
     tables: Tables
@@ -145,20 +145,26 @@ class _Case:
 
     @cached_property
     def train(self) -> pl.DataFrame:
-        return self.tables.train.frame()
+        return self._rows(self.tables.train)
 
     @cached_property
     def holdout(self) -> pl.DataFrame:
-        return self.tables.holdout.frame()
+        return self._rows(self.tables.holdout)
 
     @cached_property
     def synthetic(self) -> pl.DataFrame:
-        return self.tables.synthetic.frame()
+        return self._rows(self.tables.synthetic)
 
     @cached_property
     def reserved(self) -> pl.DataFrame:
         """The reserved rows that privacy is measured against."""
-        return self.holdout if self.tables.privacy_holdout is None else self.tables.privacy_holdout.frame()
+        apart = self.tables.privacy_holdout
+        return self.holdout if apart is None else self._rows(apart)
+
+    def _rows(self, table: Table) -> pl.DataFrame:
+        """Return the measured columns of all rows, and those that tell entities apart."""
+        names = [column.name for column in self.tables.schema.modelled]
+        return table.select(dict.fromkeys([*names, *(name for name in self.tables.by if name in table.columns)]))
 
     @cached_property
     def holdout_told(self) -> TwoSample | None:

@@ -2,7 +2,7 @@
 
 What several measures need of a column (its numbers, its different values, its levels) is worked out once and kept as
 long as there is room for it. A table that is too large for memory stays on disk: a column is read when it is asked for,
-so that counting needs memory for a few columns, however many there are.
+so that no more than a few columns' values are held at a time, however many there are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import polars as pl
 
 from synthcli.parallel import side_by_side
 from synthcli.rowkeys import NULL_BITS, Keys, canonical_bits, mixed, text_keys
-from synthcli.schema import Schema
+from synthcli.schema import Column, Schema
+from synthcli.tables.columnar import readable, readable_batches
 
 #: Bytes of worked-out columns that a table in memory keeps; one on disk keeps half as many.
 KEPT_BYTES = 2**28
@@ -120,6 +121,7 @@ def places(values: pl.Series, among: pl.Series) -> npt.NDArray[np.int64]:
     """Return where each of ``values`` stands in ``among``, different values, and -1 for one that does not."""
     wanted, known = alike(values, among)
     lookup = pl.DataFrame({"value": known, "place": np.arange(len(known))})
+    lookup = lookup.unique("value", keep="first")  # whole numbers that differ may be one number as floats
     found = wanted.to_frame("value").join(lookup, on="value", how="left", maintain_order="left")
     found_at: Ints = found["place"].fill_null(-1).to_numpy()
     return found_at
@@ -134,8 +136,8 @@ class Table:
         The table; a lazy one is read column by column, and must have ``rows`` rows.
     """
 
-    def __init__(self, source: pl.DataFrame | pl.LazyFrame, rows: int | None = None) -> None:
-        self._source = source
+    def __init__(self, source: pl.DataFrame | pl.LazyFrame, rows: int | None = None, name: str = "the table") -> None:
+        self._source, self._name = source, name
         self.height: int = source.height if isinstance(source, pl.DataFrame) else _counted(source, rows)
         self.schema: pl.Schema = source.schema if isinstance(source, pl.DataFrame) else source.collect_schema()
         self._kept: dict[tuple[str, ...], Any] = {}
@@ -156,11 +158,11 @@ class Table:
         """Return one column."""
         if isinstance(self._source, pl.DataFrame):
             return self._source[name]
-        return self._source.select(name).collect().to_series().rechunk()
+        return self._collected(self._source.select(name)).to_series().rechunk()
 
     def select(self, names: Iterable[str]) -> pl.DataFrame:
         """Return some columns of all rows."""
-        return self._source.select(list(names)).lazy().collect()
+        return self._collected(self._source.select(list(names)).lazy())
 
     def frame(self) -> pl.DataFrame:
         """Return the whole table, all in memory."""
@@ -168,14 +170,12 @@ class Table:
 
     def take(self, rows: npt.NDArray[np.integer[Any]], names: Iterable[str] | None = None) -> pl.DataFrame:
         """Return the rows at these places, in this order; all columns, or those named."""
-        return pl.DataFrame([self[name][rows] for name in names or self.columns])
+        return pl.DataFrame([self[name][rows] for name in (self.columns if names is None else names)])
 
-    def thinned(self, limit: int) -> pl.DataFrame:
-        """Return at most ``limit`` rows at even distances, all of a smaller table."""
+    def thinned(self, limit: int, names: Iterable[str]) -> pl.DataFrame:
+        """Return some columns of at most ``limit`` rows at even distances, all of a smaller table."""
         step = max(1, -(-self.height // limit))
-        if isinstance(self._source, pl.DataFrame):
-            return self._source.gather_every(step)
-        return pl.DataFrame([self[name].gather_every(step) for name in self.columns])
+        return pl.DataFrame([self[name].gather_every(step) for name in names])
 
     def chunks(self, names: Iterable[str], rows: int) -> Iterator[pl.DataFrame]:
         """Yield some columns of the rows in order, ``rows`` at a time."""
@@ -183,11 +183,13 @@ class Table:
         if isinstance(chosen, pl.DataFrame):
             yield from chosen.iter_slices(rows)
         else:
-            yield from _even(chosen.collect_batches(chunk_size=rows, maintain_order=True), rows)
+            batches = chosen.collect_batches(chunk_size=rows, maintain_order=True)
+            yield from _even(readable_batches(batches, self._name), rows)
 
     def numbers(self, name: str) -> Floats:
         """Return :func:`numbers` of a column."""
-        return self._once(("numbers", name), lambda: numbers(self[name]), lambda found: found.nbytes)
+        own = self.in_memory and self.schema[name] == pl.Float64  # a view of the column, unless some are missing
+        return self._once(("numbers", name), lambda: numbers(self[name]), lambda found: 0 if own else found.nbytes)
 
     def distinct(self, name: str) -> Distinct:
         """Return the different values of a column of numbers or instants."""
@@ -223,6 +225,15 @@ class Table:
         levels = self.levels(name)
         return levels.spread(text_keys(levels.values), NULL_BITS)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether what is worked out of another column of numbers would be kept."""
+        return self._room >= 24 * self.height
+
+    def _collected(self, chosen: pl.LazyFrame) -> pl.DataFrame:
+        with readable(self._name):
+            return chosen.collect()
+
     def _once(self, key: tuple[str, ...], work: Callable[[], Worked], size: Callable[[Worked], int]) -> Worked:
         """Return what is kept, or work it out and keep it if there is room."""
         if key in self._kept:
@@ -239,8 +250,16 @@ def work_out(tables: Iterable[Table], schema: Schema) -> None:
     """Work out side by side what counting will ask of tables in memory; those on disk wait until they are asked."""
     known = [table for table in tables if table.in_memory]
     wanted = [(table, column) for table in known for column in schema.modelled]
-    side_by_side(lambda one: one[0].distinct(one[1].name) if one[1].ordered else one[0].levels(one[1].name), wanted)
+
+    def ahead(one: tuple[Table, Column]) -> None:
+        table, column = one
+        if not column.ordered:
+            table.levels(column.name)
+        elif table.has_room:
+            table.distinct(column.name)
+
     side_by_side(lambda table: table.row_keys(column.name for column in schema.modelled), known)
+    side_by_side(ahead, wanted)
 
 
 def each_column(work: Callable[[str], Worked], names: Sequence[str], tables: Sequence[Table]) -> list[Worked]:

@@ -100,7 +100,8 @@ def profile(tables: Mapping[str, Table | pl.DataFrame], schema: Schema, pairs: P
     Of larger tables ``ROWS`` rows at even distances are counted: a picture shows no thousandth.
     """
     least = max(threshold, 1)
-    thin = {side: as_table(table).thinned(ROWS) for side, table in tables.items()}
+    names = [column.name for column in schema.modelled]
+    thin = {side: as_table(table).thinned(ROWS, names) for side, table in tables.items()}
     encoding = CountEncoding.fit(thin["train"], schema)
     codes = {side: encoding.encode(frame) for side, frame in thin.items()}
     columns = side_by_side(lambda c: ColumnProfile(c.name, c.kind.value, tuple(_bins(thin, c, least))), schema.modelled)

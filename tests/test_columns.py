@@ -15,8 +15,10 @@ from polars.testing import assert_frame_equal
 
 from synthcli import columns
 from synthcli.audit import Questions, Tables, audit
-from synthcli.columns import Distinct, Levels, Table, places
+from synthcli.columns import Distinct, Levels, Table, places, work_out
 from synthcli.encoding import DistanceEncoding
+from synthcli.errors import BadTableError
+from synthcli.inference import infer_typed
 from synthcli.rowkeys import row_keys
 
 NAN, INF = float("nan"), float("inf")
@@ -93,7 +95,7 @@ def test_a_table_is_read_alike_wherever_it_lies(source: pl.DataFrame | pl.LazyFr
     assert_frame_equal(table.frame(), frame)
     assert_frame_equal(table.select(names[1:]), frame.select(names[1:]))
     assert_frame_equal(table.take(np.array([7, 2])), frame[[7, 2]])
-    assert_frame_equal(table.thinned(100), frame.gather_every(3))
+    assert_frame_equal(table.thinned(100, names), frame.gather_every(3))
     assert_frame_equal(pl.concat(table.chunks(names, 64)), frame)
     for _ in range(2):
         assert table.row_keys(names).tolist() == row_keys(frame, names).tolist()
@@ -126,3 +128,38 @@ def test_ranks_of_few_cells_are_those_of_the_pool() -> None:
     assert few.unit == pool.unit
     assert few.numbers.tolist() == pool.numbers.tolist()
     assert few.categories.tolist() == pool.categories.tolist()
+
+
+def test_nothing_asked_for_is_nothing_taken() -> None:
+    assert Table(mixed_table(9, 1)).take(np.array([1, 2]), []).columns == []
+
+
+def test_whole_numbers_that_are_one_float_have_one_place() -> None:
+    assert places(pl.Series([2.0**53, 1.0]), pl.Series([2**53, 2**53 + 1])).tolist() == [0, -1]
+
+
+def test_a_file_that_goes_away_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    mixed_table(50, 1).write_parquet(path)
+    table = Table(pl.scan_parquet(path), name="rows.parquet")
+    path.unlink()
+    with pytest.raises(BadTableError, match=r"rows\.parquet: the file is damaged or changes"):
+        table.numbers("size")
+    with pytest.raises(BadTableError, match=r"rows\.parquet"):
+        list(table.chunks(["size"], 10))
+
+
+def test_working_ahead_keeps_what_is_asked_for_first_and_stops_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 1000
+    frame = pl.DataFrame({name: np.random.default_rng(at).normal(size=rows) for at, name in enumerate("abcd")})
+    schema = infer_typed(frame).schema
+    made: list[int] = []
+    monkeypatch.setattr(columns, "side_by_side", lambda work, items: [work(item) for item in items])
+    monkeypatch.setattr(columns, "KEPT_BYTES", 8 * rows + 2 * 24 * rows)
+    table = Table(frame)
+    whole = Distinct.of
+    monkeypatch.setattr(Distinct, "of", lambda values: made.append(1) or whole(values))
+    work_out([table], schema)
+    assert len(made) == 2
+    monkeypatch.setattr(columns, "mixed", None)  # the keys are there
+    table.row_keys("abcd")

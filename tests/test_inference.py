@@ -32,6 +32,12 @@ def several(count: int, form: str = "{}") -> list[str]:
 # numbers
 
 
+def test_a_column_of_texts_that_begins_late_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthcli.inference.kinds._DISTINCT_ROWS", 20)
+    late = pl.DataFrame({"s": [None] * 20 + ["x", "y"] * 10})
+    assert infer_typed(late).schema["s"].kind is Kind.CATEGORICAL
+
+
 def test_whole_numbers_are_int64_without_decimals() -> None:
     found = column("1", "-20", "0")
     assert (found.kind, found.dtype, found.decimals, found.doubts) == (Kind.NUMERIC, "Int64", 0, ())

@@ -61,7 +61,7 @@ def columns(source: Source) -> Table:
     rows = source.rows()
     if rows * len(source.schema) <= CELLS_IN_MEMORY:
         return Table(source.read())
-    return Table(source.on_disk(), rows)
+    return Table(source.on_disk(), rows, ", ".join(map(str, source.paths[:3])))
 
 
 def describe_source(source: Source) -> dict[str, Any]:

@@ -325,7 +325,7 @@ def _load(
     if holdout is None and folder.exists() and folder.privacy_holdout in folder.parts(folder.read().rule).values():
         sources["privacy_holdout"] = open_file(folder.privacy_holdout, settings, run.log, schema)
     types = sources["holdout"].lazy.collect_schema()
-    parts = {name: columns(_of_types(part, types)) for name, part in sources.items()}
+    parts = {name: columns(_of_types(part, types, schema)) for name, part in sources.items()}
     work_out(parts.values(), schema)
     _check_rows(parts, paths, schema)
     inputs = {name: {**describe_source(part), "rows": parts[name].height} for name, part in sources.items()}
@@ -338,9 +338,9 @@ def _load(
     ), inputs
 
 
-def _of_types(source: Source, types: Mapping[str, pl.DataType]) -> Source:
-    """Return the table with its columns in the types of another one's, so that equal values are equal."""
-    names = source.lazy.collect_schema().names()
+def _of_types(source: Source, types: Mapping[str, pl.DataType], schema: Schema) -> Source:
+    """Return the table with its known columns in the types of another one's, so that equal values are equal."""
+    names = [name for name in source.lazy.collect_schema().names() if name in schema]
     return replace(source, lazy=source.lazy.cast({name: types[name] for name in names if name in types}))
 
 

@@ -24,7 +24,6 @@ _LONGEST_ID = 64
 _MANY_LEVELS = 1_000
 _MOST_DECIMALS = 6
 _DISTINCT_ROWS = 1_000_000
-_LOOKED_ROWS = 100_000  # tell how the texts of a column look
 
 
 def measured(cells: pl.LazyFrame, wanted: Mapping[str, Mapping[str, pl.Expr]]) -> dict[str, dict[str, Any]]:
@@ -50,8 +49,8 @@ def measured_with_distinct(
     ``first`` are taken from the first rows only.
     """
     found = measured(cells, wanted)
-    distinct = _distinct(cells.head(_DISTINCT_ROWS), wanted)
-    for facts in (distinct, measured(cells.head(_LOOKED_ROWS), first) if first else {}):
+    head = cells.head(_DISTINCT_ROWS)
+    for facts in (_distinct(head, wanted), measured(head, first) if first else {}):
         for name, more in facts.items():
             found[name] |= more
     open_ = [n for n, f in found.items() if f["looked"] < f["n"] and f["unique"] in (0, 1, f["looked"])]
@@ -95,9 +94,9 @@ def _text_facts(column: Column) -> dict[str, pl.Expr]:
     cell = pl.col(column.name)
     return {
         "texts": cell.count(),
-        "chars": cell.str.len_chars().mean(),
-        "longest": cell.str.len_chars().max(),
-        "spaces": cell.str.count_matches(" ", literal=True).mean(),
+        "chars": cell.str.len_chars().mean().fill_null(0.0),
+        "longest": cell.str.len_chars().max().fill_null(0),
+        "spaces": cell.str.count_matches(" ", literal=True).mean().fill_null(0.0),
         "numbers": cell.str.contains(r"^-?\d+\.?\d*$").sum(),
     }
 

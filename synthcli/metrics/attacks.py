@@ -49,7 +49,6 @@ _RANGE = (-1.0, 1.0)
 _ROUNDS = 10  # of as many candidate predicates as there are attacks
 _FIRST_CHUNK, _CHUNK = 2**11, 2**17  # rows that a predicate looks at in one step, twice as many in the next, at most
 _LINKS = 5_000_000  # ties that are held in memory at once, about
-_ORDERED = (Kind.NUMERIC, Kind.DATETIME)
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
@@ -226,7 +225,7 @@ def exact_codes(parts: Sequence[pl.DataFrame], columns: Sequence[Column]) -> lis
 
 
 def _column_codes(series: Sequence[pl.Series], column: Column) -> list[Codes]:
-    if column.kind in _ORDERED:
+    if column.ordered:
         values = pl.Series(np.concatenate([numbers(part) for part in series])).fill_nan(None).rank("dense")
     else:
         texts = pl.concat([part.cast(pl.String).alias("") for part in series])
@@ -355,7 +354,7 @@ def _singling_out(
     *real, codes = exact_codes([train, holdout, synthetic[np.sort(rows)]], columns)
     pool = np.concatenate(real, axis=1)
     tops = np.maximum(pool.max(axis=1), codes.max(axis=1)).tolist()
-    grid = Grid.of(codes, [column.kind in _ORDERED for column in columns], tops)
+    grid = Grid.of(codes, [column.ordered for column in columns], tops)
     guesses = singling_out_guesses(grid, attacks, generator(seed, "attacks", "singling_out", "guesses"))
     if not guesses:
         return _none(SINGLING_OUT, "no predicate fits exactly one different synthetic row")
@@ -567,7 +566,7 @@ def _judge(scene: Scene, column: Column, train: pl.DataFrame) -> tuple[Callable[
     range. The other kinds: equal.
     """
     sides = scene.attacked[column.name], scene.synthetic[column.name]
-    if column.kind not in _ORDERED:
+    if not column.ordered:
         ((truth,), (guess,)) = exact_codes([side.to_frame() for side in sides], [column])
         return lambda q, r: truth[q] == guess[r], _equal_share(truth, guess)
     true, guessed = (numbers(side) for side in sides)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -62,14 +62,20 @@ class Numbers:
 
     ``distinct`` are the rounded values; ``bins`` are codes below ``cardinality``, and ``None`` where the range is
     infinite or has no width. ``seen`` are the values of the rows whose influence is looked at, NaN for missing, and
-    ``rounded`` these rounded.
+    ``rounded`` these rounded. ``ends`` are the smallest and the largest value, zeros where there is none.
     """
 
     distinct: Distinct
     bins: Codes | None
     seen: npt.NDArray[Any]
     rounded: npt.NDArray[Any]
+    ends: npt.NDArray[Any]
     cardinality: int = BINS + 2
+
+    @property
+    def slim(self) -> Numbers:
+        """The same without what a shape alone needs."""
+        return replace(self, distinct=Distinct.of(np.empty(0)), rounded=self.rounded[:0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,15 +183,15 @@ def measure_compat(
     if not names or not train.height or not synthetic.height:
         reason = "the table has no column to compare" if not names else "one of the tables has no rows"
         return tuple(not_measured(name, FAMILY, reason) for name in (QUALITY, SHAPES, PAIR_TRENDS))
-    others = [synthetic, *([_cut(holdout, synthetic.height)] if holdout.height else [])]
-    sides = _read([train, *others], names)
+    others = [synthetic, *([_cut(holdout, synthetic.height, names)] if holdout.height else [])]
+    sides, scores = _read([train, *others], names)
     shapes = [_nothing(sides[0], side) for side in sides[1:]]
     trends = [_nothing(sides[0], side) for side in sides[1:]]
-    for name in names:
+    for name, found in zip(names, scores, strict=True):
         numeric = isinstance(sides[0].columns[name], Numbers)
         detail = "1 - KS, missing cells left out" if numeric else "1 - TVD of categories"
-        for mean, side in zip(shapes, sides[1:], strict=True):
-            mean.add((name,), _shape(sides[0], side, name), detail)
+        for mean, score in zip(shapes, found, strict=True):
+            mean.add((name,), score, detail)
     for pair in combinations(names, 2):
         numeric = all(isinstance(sides[0].columns[name], Numbers) for name in pair)
         detail = (
@@ -237,11 +243,11 @@ def cramers_v(counts: npt.NDArray[Any], rows: npt.NDArray[Any], columns: npt.NDA
     return float(np.sqrt(max(phi2, 0.0) / (least - 1)))
 
 
-def _cut(holdout: Table, rows: int) -> Table:
+def _cut(holdout: Table, rows: int, names: Sequence[str]) -> Table:
     """Return at most ``rows`` rows, evenly spaced: a holdout is often sorted."""
     if holdout.height <= rows:
         return holdout
-    return as_table(holdout.take(np.arange(rows) * holdout.height // rows))
+    return as_table(holdout.take(np.arange(rows) * holdout.height // rows, names))
 
 
 def _nothing(real: Side, other: Side) -> Mean:
@@ -251,22 +257,33 @@ def _nothing(real: Side, other: Side) -> Mean:
 # --- reading ---
 
 
-def _read(tables: Sequence[Table], names: Sequence[str]) -> list[Side]:
-    """Read each table's columns; the first table's types decide what a column is."""
+def _read(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[Side], list[list[Score]]]:
+    """Read each table's columns, whose types the first table decides, and score their shapes.
+
+    Of a column's values nothing stays but what pairs need, a byte or so a row.
+    """
     dtypes = tables[0].schema
     numeric = [name for name in names if dtypes[name].is_numeric() or dtypes[name] in (pl.Date, pl.Datetime)]
 
-    def column(name: str) -> Sequence[Numbers | Categories]:
-        if name in numeric:
-            return [_numbers(table, name, dtypes[name]) for table in tables]
-        return _categories(tables, name)
+    heights = [table.height for table in tables]
 
-    found = each_column(column, names, tables)
-    columns = [dict(zip(names, side, strict=True)) for side in zip(*found, strict=True)]
-    return [
+    def column(name: str) -> tuple[list[Numbers | Categories], list[Score]]:
+        found: Sequence[Numbers | Categories]
+        if name in numeric:
+            found = [_numbers(table, name, dtypes[name]) for table in tables]
+        else:
+            found = _categories(tables, name)
+        real, *others = found
+        scores = [_shape(real, other, (heights[0], rows)) for other, rows in zip(others, heights[1:], strict=True)]
+        return [each.slim if isinstance(each, Numbers) else each for each in found], scores
+
+    read = each_column(column, names, tables)
+    columns = [dict(zip(names, side, strict=True)) for side in zip(*(found for found, _ in read), strict=True)]
+    sides = [
         Side(table.height, found, Moments.of(table, numeric, found, dtypes))
         for table, found in zip(tables, columns, strict=True)
     ]
+    return sides, [scores for _, scores in read]
 
 
 def _numbers(table: Table, name: str, dtype: pl.DataType) -> Numbers:
@@ -277,10 +294,11 @@ def _numbers(table: Table, name: str, dtype: pl.DataType) -> Numbers:
     else:
         values = _values(table[name], dtype)
         distinct = Distinct.of(values)
+    ends = distinct.values[[0, -1]] if distinct.rows else np.zeros(2)
     if is_float:
         distinct = Distinct.of_sorted(_rounded(distinct.values), distinct.cumulative)
     seen = _seen(values).copy()
-    return Numbers(distinct, _equal_widths(values), seen, _rounded(seen) if is_float else seen)
+    return Numbers(distinct, _equal_widths(values), seen, _rounded(seen) if is_float else seen, ends)
 
 
 def _values(column: pl.Series, dtype: pl.DataType) -> npt.NDArray[Any]:
@@ -332,13 +350,12 @@ def _categories(tables: Sequence[Table], name: str) -> list[Categories]:
 # --- shapes ---
 
 
-def _shape(real: Side, other: Side, name: str) -> Score:
-    one, two, rows = real.columns[name], other.columns[name], (real.rows, other.rows)
-    if isinstance(one, Numbers) and isinstance(two, Numbers):
-        return ks_score(one, two, rows)
-    assert isinstance(one, Categories)
-    assert isinstance(two, Categories)
-    return tv_score(one, two, rows)
+def _shape(real: Numbers | Categories, other: Numbers | Categories, rows: tuple[int, int]) -> Score:
+    if isinstance(real, Numbers) and isinstance(other, Numbers):
+        return ks_score(real, other, rows)
+    assert isinstance(real, Categories)
+    assert isinstance(other, Categories)
+    return tv_score(real, other, rows)
 
 
 def _largest_excess(one: Distinct, other: Distinct) -> tuple[float, Any]:
@@ -383,7 +400,7 @@ def _cell_influence(event: npt.NDArray[np.bool_], shares: Floats, rows: int) -> 
 def _trends(pair: tuple[str, str], sides: Sequence[Side], *, numeric: bool) -> list[Score]:
     """Return the pair's score for each table but the first, the real one."""
     if numeric:
-        return _correlation_scores([side.moments.correlation(*pair) for side in sides])
+        return _correlation_scores(pair, [side.moments for side in sides])
     return _contingency_scores([(side.columns[pair[0]], side.columns[pair[1]]) for side in sides])
 
 
@@ -396,13 +413,15 @@ class Moments:
 
     The numbers are centred at their column's mean and divided by its largest value. For columns i and j, over the rows
     that have both: ``rows``, ``sums`` of i, ``squares`` of i, ``products`` of i and j. ``seen`` are the seen rows'
-    numbers, (columns, seen rows); ``exact`` finds the values of one column.
+    numbers, (columns, seen rows). ``constant`` are the columns of fewer than two values, ``finite`` those whose values
+    all are. What sums cannot tell is worked out from the columns of ``table``, read as the training part's ``dtypes``.
     """
 
     table: Table
     dtypes: pl.Schema
     names: tuple[str, ...]
     finite: dict[str, bool]
+    constant: npt.NDArray[np.bool_]
     seen: Floats
     rows: Floats
     sums: Floats
@@ -415,14 +434,15 @@ class Moments:
     ) -> Moments:
         """Add up the rows, some at a time."""
         found = [column for name in names if isinstance(column := columns[name], Numbers)]
-        ends = [column.distinct.values[[0, -1]] if column.distinct.rows else np.zeros(2) for column in found]
+        ends = [column.ends for column in found]
+        constant = np.array([low == high for low, high in ends], dtype=np.bool_)
         scale = np.array([max(float(np.abs(end).max()), 1e-300) for end in ends])
         finite = np.isfinite(scale)
-        centre = np.array([_mean(column.distinct, each) for column, each in zip(found, scale, strict=True)])
+        centre = np.array([_centre(column.seen, each) for column, each in zip(found, scale, strict=True)])
         rows, sums, squares, products = np.zeros((4, len(names), len(names)))
 
         def standard(columns: Sequence[npt.NDArray[Any]]) -> Floats:
-            raw = np.array(columns, dtype=np.float64).reshape(len(names), -1)
+            raw = np.array(columns, dtype=np.float64).reshape(len(names), len(columns[0]) if columns else 0)
             raw[~finite] = np.nan
             scaled: Floats = raw / scale[:, None] - centre[:, None]
             return scaled
@@ -437,12 +457,14 @@ class Moments:
             products += cells @ cells.T
         told = dict(zip(names, finite.tolist(), strict=True))
         seen = standard([column.seen for column in found])
-        return cls(table, dtypes, tuple(names), told, seen, rows, sums, squares, products)
+        return cls(table, dtypes, tuple(names), told, constant, seen, rows, sums, squares, products)
 
     def correlation(self, one: str, other: str) -> Correlation | None:
         """Return the correlation of two columns, or ``None`` where it is undefined."""
         i, j = self.names.index(one), self.names.index(other)
         rows = self.rows[i, j]
+        if self.constant[i] or self.constant[j]:
+            return None
         if not (self.finite[one] and self.finite[other]):
             return self._exact(one, other)
         if rows < 2:
@@ -476,11 +498,10 @@ class Moments:
         return Correlation(r, _seen(influence) * _weight(len(both)))
 
 
-def _mean(column: Distinct, scale: float) -> float:
-    """Return the mean of a column's values over ``scale``, 0 where there is none or it is infinite."""
-    if not column.rows or not np.isfinite(scale):
-        return 0.0
-    return _dot(column.values / scale, column.counts / column.rows)
+def _centre(values: Floats, scale: float) -> float:
+    """Return about the mean over ``scale``, from which numbers are counted so that no digits are lost; else 0."""
+    known = values[~np.isnan(values)]
+    return float((known / scale).mean()) if len(known) and np.isfinite(scale) else 0.0
 
 
 def _influence(r: float, u: Floats, v: Floats) -> Floats:
@@ -494,14 +515,16 @@ def _dot(a: Floats, b: Floats) -> float:
     return float(np.einsum("i,i", a, b))
 
 
-def _correlation_scores(found: Sequence[Correlation | None]) -> list[Score]:
-    real, *others = found
+def _correlation_scores(pair: tuple[str, str], sides: Sequence[Moments]) -> list[Score]:
+    """Return the pair's score for each table but the first; the others are not asked where the first does not count."""
+    others = sides[1:]
+    real = sides[0].correlation(*pair)
     if real is None:
         return [Score(None, reason="the training part's correlation is undefined") for _ in others]
     if abs(real.r) <= CORRELATION_THRESHOLD:
         reason = f"not counted: the training part's |r| is not above {CORRELATION_THRESHOLD:g}"
         return [Score(None, reason=reason) for _ in others]
-    return [_correlation_score(real, other) for other in others]
+    return [_correlation_score(real, other.correlation(*pair)) for other in others]
 
 
 def _correlation_score(real: Correlation, other: Correlation | None) -> Score:
@@ -546,9 +569,9 @@ class Joint(NamedTuple):
 
     def counts(self, cells: int) -> npt.NDArray[np.int64]:
         """Count all joint codes, some rows at a time."""
-        counts = np.zeros(cells, dtype=np.int64)
-        for start in range(0, self.rows, CHUNK):
-            counts += np.bincount(self.cells(slice(start, start + CHUNK)), minlength=cells)
+        counts, rows = np.zeros(cells, dtype=np.int64), max(CHUNK, cells)
+        for start in range(0, self.rows, rows):
+            counts += np.bincount(self.cells(slice(start, start + rows)), minlength=cells)
         return counts
 
     @property

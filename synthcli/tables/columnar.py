@@ -66,6 +66,16 @@ def readable(name: str) -> Iterator[None]:
         ) from None
 
 
+def readable_batches(batches: Iterator[pl.DataFrame], name: str) -> Iterator[pl.DataFrame]:
+    """Pass batches on, the engine's errors as ``BadTableError``."""
+    while True:
+        with readable(name):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
 def _check_ends(path: Path, name: str) -> None:
     with path.open("rb") as file:
         size = file.seek(0, 2)

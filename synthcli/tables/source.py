@@ -13,7 +13,7 @@ from synthcli.inference import Inferred, ReadOptions, fit_text, fit_typed, infer
 from synthcli.inference.detection import Locate, typed_columns
 from synthcli.inference.overrides import check_overrides, demanded_kind
 from synthcli.schema import Column, Kind, Schema, check_columns
-from synthcli.tables.columnar import MAGIC, ParquetFile, open_parquet, readable
+from synthcli.tables.columnar import MAGIC, ParquetFile, open_parquet, readable, readable_batches
 from synthcli.tables.files import Part, resolve
 from synthcli.tables.spool import new_spool
 from synthcli.tables.text import TextFile, open_text
@@ -55,20 +55,21 @@ class Source:
         """Return the table as one whose columns can be read each by itself: Parquet as it is, text as a typed copy."""
         if self.columnar:
             return self.lazy
-        copy = new_spool()
-        with readable(_called(self.paths)):
+        copy = new_spool("parquet")
+        try:
             self.lazy.sink_parquet(copy, compression="lz4", maintain_order=True)
-        return pl.scan_parquet(copy)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+            raise BadTableError(
+                f"{_called(self.paths)}: could not be copied to {copy.parent}, which a text file of this size needs: "
+                "the folder has no room, or the file is damaged or changes while it is read",
+                "make room there, or set TMPDIR to a folder that has room",
+            ) from None
+        return pl.scan_parquet(copy, glob=False)
 
     def batches(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yield the table in order, ``rows`` rows at a time, the last batch maybe fewer."""
         batches = self.lazy.collect_batches(chunk_size=rows, maintain_order=True)
-        while True:
-            with readable(_called(self.paths)):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
+        return readable_batches(batches, _called(self.paths))
 
 
 def open_table(

@@ -1,4 +1,4 @@
-"""Temporary copies of tables that can't be read where they are: standard input, gzip, other encodings.
+"""Temporary copies of tables that can't be read where they are: standard input, gzip, other encodings, large text.
 
 A copy lives as long as the process, since a lazy table may read it at any later time; only its owner can read it.
 """
@@ -15,9 +15,9 @@ from pathlib import Path
 _numbers = count()
 
 
-def new_spool() -> Path:
+def new_spool(suffix: str = "txt") -> Path:
     """Return the name of a new temporary file, removed when the process ends."""
-    return _folder() / f"{next(_numbers)}.txt"
+    return _folder() / f"{next(_numbers)}.{suffix}"
 
 
 @cache

@@ -245,6 +245,32 @@ def test_other_tools_spellings_are_read_and_measured(call, plain: dict, tmp_path
     assert ended.document["status"] in ("ok", "failed")
 
 
+def test_a_table_read_from_disk_gives_the_same_report(call, plain: dict, tmp_path: Path, monkeypatch) -> None:
+    words = ("--set", "validate.compat=true", "--set", "data.target=late")
+    in_memory = spelled(call, tmp_path, plain, *words).document["result"]
+    monkeypatch.setattr("synthcli.commands.inputs.CELLS_IN_MEMORY", 0)
+    on_disk = spelled(call, tmp_path, plain, *words).document["result"]
+    assert on_disk["metrics"] == in_memory["metrics"]
+
+
+def test_a_column_that_only_the_holdout_knows_is_left_alone(call, plain: dict, tmp_path: Path) -> None:
+    more = {side: frame.with_columns(more=pl.lit(1 if side == "holdout" else "a")) for side, frame in plain.items()}
+    more["train"] = plain["train"]
+    words = []
+    for side, frame in more.items():
+        frame.write_parquet(tmp_path / f"{side}.parquet")
+        words.append(f"--{side}={tmp_path / f'{side}.parquet'}")
+    assert call("validate", *words, "--out", tmp_path / "out", *QUICK).code in (0, 1)
+
+
+def test_tables_of_texts_alone_have_their_scores(call, plain: dict, tmp_path: Path) -> None:
+    texts = {side: frame.select("carrier", "origin") for side, frame in plain.items()}
+    words = ("--set", "validate.compat=true", "--set", "validate.families=[validity]")
+    ended = spelled(call, tmp_path, texts, *words)
+    shapes = [m for m in ended.document["result"]["metrics"] if m["name"] == "compat.sdmetrics_shapes"]
+    assert shapes[0]["value"] > 0.9
+
+
 def test_a_target_that_is_not_there_or_no_target_is_a_configuration_error(call, flights_run: Path) -> None:
     for words, said in (
         (["data.target=lat"], "late"),
