@@ -133,7 +133,11 @@ class Table:
     Parameters
     ----------
     source
-        The table; a lazy one is read column by column, and must have ``rows`` rows.
+        The table; a lazy one is read column by column.
+    rows
+        How many rows a lazy one has, where that is known.
+    name
+        What a message calls a table on disk that cannot be read.
     """
 
     def __init__(self, source: pl.DataFrame | pl.LazyFrame, rows: int | None = None, name: str = "the table") -> None:
@@ -164,13 +168,9 @@ class Table:
         """Return some columns of all rows."""
         return self._collected(self._source.select(list(names)).lazy())
 
-    def frame(self) -> pl.DataFrame:
-        """Return the whole table, all in memory."""
-        return self.select(self.columns)
-
-    def take(self, rows: npt.NDArray[np.integer[Any]], names: Iterable[str] | None = None) -> pl.DataFrame:
-        """Return the rows at these places, in this order; all columns, or those named."""
-        return pl.DataFrame([self[name][rows] for name in (self.columns if names is None else names)])
+    def take(self, rows: npt.NDArray[np.integer[Any]], names: Iterable[str]) -> pl.DataFrame:
+        """Return some columns of the rows at these places, in this order."""
+        return pl.DataFrame([self[name][rows] for name in names])
 
     def thinned(self, limit: int, names: Iterable[str]) -> pl.DataFrame:
         """Return some columns of at most ``limit`` rows at even distances, all of a smaller table."""
@@ -188,8 +188,12 @@ class Table:
 
     def numbers(self, name: str) -> Floats:
         """Return :func:`numbers` of a column."""
-        own = self.in_memory and self.schema[name] == pl.Float64  # a view of the column, unless some are missing
-        return self._once(("numbers", name), lambda: numbers(self[name]), lambda found: 0 if own else found.nbytes)
+
+        def size(found: Floats) -> int:
+            view = self.in_memory and self.schema[name] == pl.Float64 and not self[name].null_count()
+            return 0 if view else found.nbytes
+
+        return self._once(("numbers", name), lambda: numbers(self[name]), size)
 
     def distinct(self, name: str) -> Distinct:
         """Return the different values of a column of numbers or instants."""

@@ -216,8 +216,8 @@ def test_candidates_learn_from_one_part_and_are_judged_by_both(audits) -> None:
     assert found.best is found.leaderboard[1]
     fitting, validation = inner_parts(TRAIN, (), TERMS.seed)
     for tables, questions in asked:
-        assert tables.train.frame().equals(fitting)
-        assert tables.holdout.frame().equals(validation)
+        assert tables.train.select(fitting.columns).equals(fitting)
+        assert tables.holdout.select(validation.columns).equals(validation)
         assert tables.synthetic.height == fitting.height
         assert questions.families == ("accuracy", "similarity", "privacy", "utility")
     plain = found.to_dict()
