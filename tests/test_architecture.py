@@ -17,7 +17,7 @@ FLOORS = (
     {"app"},
     {"commands"},
     {"reports", "registry", "holdout"},
-    {"audit", "gate", "selection", "profiling", "profile", "comparison"},
+    {"audit", "gate", "selection", "augmentation", "profiling", "profile", "comparison"},
     {"metrics", "synthesizers", "protection"},
     {"constraints", "counts", "encoding", "splitting", "lineage", "sketches"},
     {"columns"},
@@ -39,7 +39,8 @@ HOMES = {
     "torch": {"synthesizers/sdv"},
     "pydantic": {"config", "reports"},
     "yaml": {"config"},
-    "sklearn": {"metrics", "synthesizers/forest"},
+    "sklearn": {"augmentation", "metrics", "synthesizers/forest"},
+    "imblearn": {"augmentation"},
     "filelock": {"registry"},
     "xxhash": {"rowkeys"},
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,21 +15,13 @@ from synthcli.commands.running import Outcome, Run, command
 if TYPE_CHECKING:
     import polars as pl
 
+    from synthcli.commands.learning import Learned
     from synthcli.config import Config
     from synthcli.progress import Phase
     from synthcli.registry import Version
     from synthcli.schema import Schema
     from synthcli.selection import Contender, Selection, Terms
     from synthcli.sketches import Contamination
-
-
-class Learned(NamedTuple):
-    """The table to learn from, its schema, the path that names it and the files that it was read from."""
-
-    table: pl.DataFrame
-    schema: Schema
-    path: Path
-    files: tuple[Path, ...]
 
 
 @command
@@ -47,6 +39,7 @@ def fit(
     ] = False,
 ) -> Outcome:
     """Train a generator on the training part only."""
+    from synthcli.commands.learning import check_constraints, load, provenance, refuse_reserved
     from synthcli.config import as_plain
     from synthcli.registry import aliases, find_same, fingerprint, lock, set_alias
     from synthcli.rowkeys import table_key
@@ -55,20 +48,20 @@ def fit(
     settings = run.settings(run__seed=run.seed, synthesizer__kind=synthesizer)
     out = Path(settings.run.output_dir)
     with run.log.phase("read"):
-        learned = _load(run, settings, out, train)
+        learned = load(run, settings, out, train)
     with run.log.phase("provenance"):
-        _refuse_reserved(run, out, learned, allow_synthetic)
-        provenance, found = _provenance(run, out, learned, allow_synthetic)
+        refuse_reserved(run, out, learned, allow_synthetic)
+        origin, found = provenance(run, out, learned, allow_synthetic)
     table, schema = learned.table, learned.schema
-    _check_constraints(settings, table, schema)
+    check_constraints(settings, table, schema)
     terms = _terms(settings, out, schema)
     plain = as_plain(settings)
     content_key = table_key(table, schema.names)
-    learned_from = {"path": str(learned.path), "rows": table.height, "content_key": content_key, **provenance}
+    learned_from = {"path": str(learned.path), "rows": table.height, "content_key": content_key, **origin}
     identity = {
         "content_key": content_key,
-        "split": provenance["split"],
-        "lineage": _in_short(provenance),
+        "split": origin["split"],
+        "lineage": _in_short(origin),
         "schema": schema.to_dict(),
         "protection": plain["protection"],
         "constraints": plain["data"]["constraints"],
@@ -98,74 +91,6 @@ def fit(
     if champion is not None and champion != version.number:
         run.log.warn(f"champion is version {champion:04d}: sample and validate use it unless told --generator latest")
     return _outcome(run, version, found, "ok")
-
-
-def _load(run: Run, settings: Config, out: Path, train: Path | None) -> Learned:
-    """Return the table to learn from: the one that was named, else the split's training part."""
-    from synthcli.commands.inputs import open_file
-    from synthcli.errors import MissingFileError
-    from synthcli.holdout import SplitFolder
-
-    folder = SplitFolder(out / "split")
-    if not folder.exists():
-        if train is None:
-            raise MissingFileError(f"{folder.path}: no split to learn from", "run `synthcli split DATA` first")
-        run.log.warn("no holdout reserved: without one nobody can prove whether the synthetic rows are safe and useful")
-        source = open_file(train, settings, run.log)
-        return Learned(source.read(), source.schema, train, source.paths)
-    path = train or folder.train
-    source = open_file(path, settings, run.log, folder.read().schema)
-    return Learned(source.read(), source.schema, path, source.paths)
-
-
-def _refuse_reserved(run: Run, out: Path, learned: Learned, allow_synthetic: bool) -> None:
-    """Raise ``HoldoutRowsError`` for rows that the split reserves, whatever was allowed."""
-    from synthcli.commands.provenance import check_lineage
-    from synthcli.errors import HoldoutRowsError
-    from synthcli.holdout import SplitFolder, guard
-
-    folder = SplitFolder(out / "split")
-    if not folder.exists():
-        return
-    try:
-        guard(learned.table, folder, where=str(learned.path))
-    except HoldoutRowsError:
-        # Synthetic rows fall on the reserved side as real ones do: that they are synthetic is the better reason.
-        check_lineage(run, learned.files, learned.table.height, allow_synthetic=allow_synthetic)
-        raise
-
-
-def _provenance(
-    run: Run, out: Path, learned: Learned, allow_synthetic: bool
-) -> tuple[dict[str, Any], Contamination | None]:
-    """Return where the table comes from, for the manifest; refuses synthetic rows unless they are allowed."""
-    from synthcli.commands.provenance import check_lineage, check_sketches, split_mark, with_contamination
-    from synthcli.holdout import SplitFolder
-
-    table, where = learned.table, str(learned.path)
-    origin = check_lineage(run, learned.files, table.height, allow_synthetic=allow_synthetic)
-    found = check_sketches(run, table, out / "sketches", where=where, allow_synthetic=allow_synthetic)
-    lineage = with_contamination(origin.lineage, found, table.height)
-    split = split_mark(SplitFolder(out / "split"))
-    return {"sha256": origin.sha256, "split": split, "lineage": lineage.to_dict()}, found
-
-
-def _check_constraints(settings: Config, table: pl.DataFrame, schema: Schema) -> None:
-    """Raise ``BadTableError`` where rows of the training table break a rule, with the number for each rule."""
-    from synthcli.constraints import check_columns, describe, holds
-    from synthcli.errors import BadTableError
-
-    broken = {}
-    for constraint in settings.data.constraints:
-        check_columns(constraint, schema)
-        rows = int((~holds(constraint, table, table)).sum())
-        if rows:
-            broken[f"{constraint.kind}, {describe(constraint)}: {rows:,} rows break it"] = rows
-    if broken:
-        raise BadTableError(
-            f"data.constraints: not every one of the {table.height:,} training rows keeps them\n" + "\n".join(broken),
-            "correct the rows, or the rule under data.constraints (strict_boundaries: false lets equal values pass)",
-        )
 
 
 def _terms(settings: Config, out: Path, schema: Schema) -> Terms | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from synthcli.config.generators import FOREST_PRESETS, KINDS, Auto, Forest, GaussianCopula, Synthesizer
 from synthcli.config.load import Resolved, load
 from synthcli.config.models import (
+    AugmentSection,
     ColumnOverride,
     Config,
     Constraint,
@@ -31,6 +32,7 @@ from synthcli.config.models import (
 __all__ = [
     "FOREST_PRESETS",
     "KINDS",
+    "AugmentSection",
     "Auto",
     "ColumnOverride",
     "Config",

@@ -292,3 +292,6 @@ KINDS: dict[str, type[Section]] = {
 #: Any generator's parameters: the union of the models in ``KINDS``.
 Synthesizer = GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest | Auto | Bootstrap | Independent
 DEFAULT_KIND = "gaussian_copula"
+#: Every kind but ``auto``, which chooses among others and so is none to draw given cells from.
+FITTED_KINDS = {name: model for name, model in KINDS.items() if model is not Auto}
+Fitted = GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest | Bootstrap | Independent

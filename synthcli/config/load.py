@@ -34,7 +34,7 @@ from synthcli.config.models import Config, as_plain
 from synthcli.errors import ConfigError
 
 #: Keys that hold paths, which a file states relative to itself.
-PATH_KEYS = (("data", "path"), ("run", "output_dir"))
+PATH_KEYS = (("data", "path"), ("augment", "given"), ("run", "output_dir"))
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _HINT = "correct the above and run again"

@@ -6,10 +6,11 @@ table, and whose word counts (flag, file, default) is ``load``'s business. The g
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from synthcli.config.fields import (
     Character,
@@ -26,7 +27,7 @@ from synthcli.config.fields import (
     expected,
     refusal,
 )
-from synthcli.config.generators import DEFAULT_KIND, KINDS, GaussianCopula, Synthesizer
+from synthcli.config.generators import DEFAULT_KIND, FITTED_KINDS, KINDS, Fitted, Forest, GaussianCopula, Synthesizer
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "id", "text"]
 Family = Literal["accuracy", "validity", "diversity", "similarity", "privacy", "utility"]
@@ -216,6 +217,108 @@ class SampleSection(Section):
     )
 
 
+def _typed_keys(value: Any) -> Any:
+    """Return a mapping with its keys as text, since YAML makes of ``true`` or ``3`` in their place something else."""
+    if not isinstance(value, dict):
+        return value
+    return {_typed(key): below for key, below in value.items()}
+
+
+def _typed(key: Any) -> Any:
+    if isinstance(key, bool):
+        return str(key).lower()
+    if isinstance(key, date):
+        return key.isoformat()
+    return str(key) if isinstance(key, (int, float)) else key
+
+
+class AugmentSection(Section):
+    """More rows, other shares, or no holes: what is made of the training part, and whether that is measured."""
+
+    mode: Literal["rebalance", "impute", "upsample"] | None = Field(
+        default=None,
+        description="What is done; rebalance: rows are added until classes have the shares asked for; impute: missing "
+        "cells are drawn given the row's others; upsample: rows are added, or variants of rows made.",
+    )
+    column: Annotated[
+        str | Annotated[list[str], Field(min_length=1)] | None, expected("a column's name, or a list of names")
+    ] = Field(
+        default=None,
+        description="rebalance: the column whose values are the classes, or several whose combinations are; null: the "
+        "target. impute: the columns to fill; null: all.",
+    )
+    shares: Annotated[dict[str, Share], BeforeValidator(_typed_keys)] = Field(
+        default_factory=dict,
+        description="rebalance: by class, its share of the output; classes that are not named keep their proportions. "
+        "A class is a value, a bin (`<500`, `500..1000`, `>=1000`), or with several columns `late=true,origin=JFK`.",
+    )
+    balance: Literal["equal"] | None = Field(
+        default=None, description="rebalance: equal gives every class the same share; null: `shares` say."
+    )
+    bins: dict[
+        str, Annotated[list[int | float | str], Field(min_length=1), expected("a list of edges, e.g. [500, 1000]")]
+    ] = Field(
+        default_factory=dict,
+        description="rebalance: by column of numbers or instants, the rising edges of its bins; a value on an edge "
+        "belongs to the bin above.",
+    )
+    whole: bool = Field(
+        default=False,
+        description="Whether the table is synthetic as a whole; false: all real rows are kept, and rows are added.",
+    )
+    rows: Positive | None = Field(
+        default=None,
+        description="Rows of the output; null: rebalance: the fewest that have the shares; upsample: twice the rows.",
+    )
+    given: PathText | None = Field(
+        default=None, description="upsample: the rows that variants are made of; null: the training rows."
+    )
+    vary: list[str] = Field(
+        default_factory=list,
+        description="upsample: columns that are drawn anew given the row's others; which makes variants of rows.",
+    )
+    keep_missing: list[str] = Field(
+        default_factory=list,
+        description="impute: columns whose missing cells mean something and stay, such as the delay of a flight that "
+        "never took off.",
+    )
+    imputations: Positive = Field(
+        default=1,
+        description="impute: completed tables to make; from several, statistics are pooled by Rubin's rules.",
+    )
+    format: Literal["parquet", "csv"] = Field(default="parquet", description="The file format of the augmented table.")
+    origin: bool = Field(
+        default=True, description="Whether the column `_origin` says of each row: real, synthetic or imputed."
+    )
+    synthesizer: Annotated[Fitted, by_kind(FITTED_KINDS, "forest")] = Field(
+        default_factory=lambda: Forest(kind="forest"),
+        description="The generator: its kind and that kind's parameters; it is fitted on the training part.",
+    )
+    lift: Literal["off", "quick", "full"] = Field(
+        default="quick",
+        description="Whether it is measured on the holdout what a model gains; quick: 3 repetitions, 2 sizes, at most "
+        "20,000 rows; full: 10 repetitions, 5 sizes, all rows.",
+    )
+    precision: Share = Field(
+        default=0.5, description="The precision at which the recall of the rarest class is told in the lift report."
+    )
+    demand: Literal["helps", "no_harm"] | None = Field(
+        default=None,
+        description="The gate: exit 1, and no table, unless the lift's verdict is `helps`; no_harm: unless it is not "
+        "`hurts`; null: no gate.",
+    )
+
+    @model_validator(mode="after")
+    def _wishes_go_together(self) -> Self:
+        if self.shares and self.balance is not None:
+            raise refusal("shares and balance exclude each other: keep one of the two")
+        if sum(self.shares.values()) > 1 + 1e-9:
+            raise refusal(f"the shares add up to {sum(self.shares.values()):g}, more than 1")
+        if self.demand is not None and self.lift == "off":
+            raise refusal("demand needs the lift report: set lift to quick or full")
+        return self
+
+
 class GateRule(Section):
     """A limit that a metric has to keep for the data to be released."""
 
@@ -313,6 +416,7 @@ class Config(Section):
         default_factory=GaussianCopula, description="The generator: its kind and that kind's parameters."
     )
     sample: SampleSection = Field(default_factory=SampleSection, description="The synthetic table.")
+    augment: AugmentSection = Field(default_factory=AugmentSection, description="The augmented table.")
     # pydantic's models have a method called validate.
     validation: ValidateSection = Field(
         default_factory=ValidateSection, alias="validate", description="The audit and its gates."

@@ -124,8 +124,8 @@ def normal_tail(z: float) -> float:
     return float(ndtr(-z))
 
 
-def student_quantile(level: float, freedom: int) -> float:
-    """Return the quantile at ``level`` of Student's t with ``freedom`` degrees of freedom."""
+def student_quantile(level: float, freedom: float) -> float:
+    """Return the quantile at ``level`` of Student's t with ``freedom`` (> 0) degrees of freedom."""
     return float(stdtrit(freedom, level))
 
 

@@ -199,6 +199,30 @@ def make(pattern: Pattern, rows: int, seed: int, start: int = 0) -> pl.Series:
     return pl.select(pl.when(pl.lit(pl.Series(draws >= pattern.missing))).then(pl.lit(ids)).alias("id"))["id"]
 
 
+def fresh(pattern: Pattern, rows: int, seed: int, taken: pl.Series) -> pl.Series:
+    """Return ``rows`` ids, none twice and none of those ``taken``; the pattern's share of cells is missing.
+
+    A run goes on after its last number: the gaps in it may be ids of rows that are not at hand.
+    """
+    start, found, used = _after(pattern, taken), [], taken.drop_nulls()
+    lacking = rows
+    while lacking:
+        ids = make(pattern, lacking, seed, start)
+        free = ids.filter(ids.is_null() | ~ids.is_in(used.implode()))
+        found.append(free)
+        start, lacking = start + lacking, lacking - len(free)
+    return pl.concat(found) if found else make(pattern, 0, seed)
+
+
+def _after(pattern: Pattern, taken: pl.Series) -> int:
+    """Return the position after the last of the ids ``taken`` in a run; 0 where ids are no run."""
+    if not isinstance(pattern, Integers) or not pattern.run or not taken.count():
+        return 0
+    last = int(taken.abs().max())  # type: ignore[arg-type]
+    first: int = 10 ** (pattern.least - 1)
+    return max(last - first + 1, 0)
+
+
 def to_dict(pattern: Pattern) -> dict[str, Any]:
     """Return plain data for JSON; :func:`from_dict` is its inverse."""
     return {"form": pattern.form, **asdict(pattern)}
