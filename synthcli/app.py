@@ -31,6 +31,7 @@ COMMANDS = {
     "split": "Reserve a holdout that stays a holdout when the data grow.",
     "fit": "Train a generator on the training part only.",
     "sample": "Draw synthetic rows from a fitted generator.",
+    "augment": "Rebalance, impute or upsample real rows, and measure what a model gains.",
     "validate": "Audit synthetic rows against training part and holdout, and gate a release.",
     "gate": "Check that a file passed its audit; for CI without the real data.",
     "compare": "Compare two audits: what got better or worse by more than chance.",

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from synthcli.augmentation.baselines import FILLERS, Filler
 from synthcli.augmentation.lift import OWN, REAL, Arm, Training
 from synthcli.augmentation.rebalance import Plan, Rebalance
 from synthcli.augmentation.recipe import Recipe, Wish
@@ -62,6 +63,19 @@ def upsampling(wish: Upsample, own: Arm, whole_rows: int) -> Mapping[str, Arm]:
         return Training(np.concatenate([matrix, matrix[more]]))
 
     return {REAL: as_they_are, "random oversampling": copies, OWN: own}
+
+
+def imputing(own: Arm) -> Mapping[str, Arm]:
+    """Return the arms for a table without holes: rows as they are, simpler ways to fill them, and ``own``.
+
+    The model knows what to do with a missing cell, so that rows as they are is no straw man.
+    """
+
+    def filled(fill: Filler) -> Arm:
+        return lambda rows, encoding, seed: Training(fill(encoding.matrix(rows), encoding, seed))
+
+    ways = {name: filled(FILLERS[name]) for name in ("mean or mode", "5 nearest neighbours")}
+    return {REAL: as_they_are, **ways, OWN: own}
 
 
 def _target(wish: Rebalance, rows: pl.DataFrame) -> tuple[npt.NDArray[np.int64], dict[int, int]]:

@@ -130,16 +130,31 @@ def _condition(text: str, schema: Schema, tokens: Mapping[str, tuple[str, ...]])
     return count, list(_wishes(counted[2], text, schema, tokens))
 
 
+def values(text: str, schema: Schema, option: str) -> dict[str, str]:
+    """Return the values that ``COL=VALUE[,COL=VALUE ...]`` names, as typed; errors name ``option``."""
+    found: dict[str, str] = {}
+    for name, typed in _parts(text, text, schema.names, option):
+        if name in found:
+            raise UsageError(f"{option} {text!r}: {name} stands twice", "name each column once")
+        found[name] = typed
+    return found
+
+
 def _wishes(rest: str, whole: str, schema: Schema, tokens: Mapping[str, tuple[str, ...]]) -> Iterator[_Wish]:
-    names = schema.names
+    for name, typed in _parts(rest, whole, schema.names, "--where"):
+        yield _Wish(name, typed, cell(schema[name], typed, schema, tokens[name]))
+
+
+def _parts(rest: str, whole: str, names: Sequence[str], option: str) -> Iterator[tuple[str, str]]:
+    """Yield column names and what is typed for them."""
     while True:
         name = _name_at(rest, names)
         if name is None:
-            raise _unknown(rest, whole, names)
+            raise _unknown(rest, whole, names, option)
         rest = rest[len(name) + 1 :]
         ends = (at for at, sign in enumerate(rest) if sign == "," and _name_at(rest[at + 1 :], names))
         end = next(ends, len(rest))
-        yield _Wish(name, rest[:end], _cell(schema[name], rest[:end], schema, tokens[name]))
+        yield name, rest[:end]
         if end == len(rest):
             return
         rest = rest[end + 1 :]
@@ -150,11 +165,11 @@ def _name_at(text: str, names: Sequence[str]) -> str | None:
     return max((name for name in names if text.startswith(f"{name}=")), key=len, default=None)
 
 
-def _unknown(rest: str, whole: str, names: Sequence[str]) -> UsageError:
+def _unknown(rest: str, whole: str, names: Sequence[str], option: str) -> UsageError:
     name, sign, _ = rest.partition("=")
     if not sign:
-        return UsageError(f"--where {whole!r}: no condition, expected COL=VALUE", _EXAMPLE)
-    return UsageError(f"--where {whole!r}: the generator has no column {name!r}", suggestion(name, names))
+        return UsageError(f"{option} {whole!r}: no condition, expected COL=VALUE", _EXAMPLE)
+    return UsageError(f"{option} {whole!r}: the generator has no column {name!r}", suggestion(name, names))
 
 
 def suggestion(name: str, names: Sequence[str]) -> str:
@@ -164,9 +179,12 @@ def suggestion(name: str, names: Sequence[str]) -> str:
     return f"did you mean {near!r}?" if near is not None else f"its columns: {listed}"
 
 
-def _cell(column: Column, text: str, schema: Schema, tokens: Sequence[str]) -> pl.Series:
-    """Return the value that ``text`` means in the column, in a series of one with the column's type."""
-    asked = f"--where {column.name}={text}"
+def cell(column: Column, text: str, schema: Schema, tokens: Sequence[str], option: str = "--where") -> pl.Series:
+    """Return the value that ``text`` means in the column, in a series of one with the column's type.
+
+    Raises ``UsageError``, which names ``option``, for what means no value of the column.
+    """
+    asked = f"{option} {column.name}={text}"
     if not column.modelled:
         raise UsageError(
             f"{asked}: column {column.name!r} is of kind {column.kind}, which is not learned",

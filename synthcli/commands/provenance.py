@@ -138,14 +138,15 @@ def sample_lineage(version: Version, seed: int) -> Lineage:
 
 
 def emission_sketch(
-    run: Run, settings: Config, out: Path, version: Version, emission: Emission, digest: str, depth: int
+    out: Path, emission: Emission, digest: str, depth: int, learned_from: KeyStream | None = None
 ) -> Sketch:
-    """Return the sketch of the emitted file with SHA-256 ``digest``, held against the real rows that are at hand."""
+    """Return the sketch of the emitted file with SHA-256 ``digest``, held against the real rows that are at hand.
+
+    ``learned_from`` has the keys of the rows that the generator learned from, where these are not the split's.
+    """
     folder, columns = SplitFolder(out / "split"), emission.columns
-    files = [folder.train] if folder.exists() and _has(folder.train, columns) else []
-    streams = [_part_keys(path, columns) for path in files]
-    other = _training_file(run, settings, version, emission.schema, columns, files)
-    streams += [other] if other is not None else []
+    streams = [_part_keys(folder.train, columns)] if folder.exists() and _has(folder.train, columns) else []
+    streams += [learned_from] if learned_from is not None else []
     has_holdout = folder.exists() and _has(folder.holdout, columns)
     return sketch(
         digest,
@@ -173,15 +174,13 @@ def _part_keys(part: Path, columns: Sequence[str]) -> KeyStream:
     return keys
 
 
-def _training_file(
-    run: Run, settings: Config, version: Version, schema: Schema, columns: Sequence[str], parts: Sequence[Path]
-) -> KeyStream | None:
-    """Return the keys of what the version learned from, if that is none of ``parts`` and still as it was."""
-    path = _unchanged(version)
-    if path is None or any(path.resolve() == part.resolve() for part in parts):
+def training_file(run: Run, settings: Config, version: Version, emission: Emission, out: Path) -> KeyStream | None:
+    """Return the keys of what the version learned from, if that is not the split's part and still as it was."""
+    path, columns = _unchanged(version), emission.columns
+    if path is None or path.resolve() == SplitFolder(out / "split").train.resolve():
         return None
     try:
-        source = open_file(path, settings, run.log, schema)
+        source = open_file(path, settings, run.log, emission.schema)
     except SynthcliError:  # it was read with another configuration
         return None
     return lambda: (row_keys(batch, columns) for batch in source.batches(_BATCH))

@@ -99,7 +99,7 @@ def sample(
     ] = False,
 ) -> Outcome:
     """Draw synthetic rows from a fitted generator."""
-    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage
+    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
     from synthcli.registry import resolve, verify
     from synthcli.seeds import fresh_seed
     from synthcli.sketches import write as write_sketch
@@ -133,7 +133,8 @@ def sample(
 
     def keep(digest: str) -> Path:
         with run.log.phase("sketch"):
-            kept = emission_sketch(run, settings, out, version, emission, digest, lineage.depth)
+            learned_from = training_file(run, settings, version, emission, out)
+            kept = emission_sketch(out, emission, digest, lineage.depth, learned_from)
             return write_sketch(out / "sketches", kept)
 
     tries = settings.sample.max_tries

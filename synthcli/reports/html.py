@@ -15,11 +15,21 @@ from synthcli.reports.charts import curve_chart, range_chart
 from synthcli.reports.distributions import column_chart
 from synthcli.reports.markup import Markup, element, fragment
 from synthcli.reports.matrices import Cells, Mode, dependence_matrix, difference, heat_map, largest
-from synthcli.reports.stylesheet import STYLESHEET
+from synthcli.reports.page import (
+    chart_legend,
+    configuration,
+    facts,
+    folded,
+    hash_cell,
+    mark,
+    number_cell,
+    page,
+    table,
+    verdict_header,
+)
 from synthcli.reports.words import (
     ARROWS,
     EXCESS,
-    MARKS,
     checks,
     comparable,
     culprits,
@@ -30,36 +40,16 @@ from synthcli.reports.words import (
     number,
     told_apart,
 )
-from synthcli.reports.yaml_lines import entry, scalar
 
 Document = Mapping[str, Any]
 #: Columns that are shown at once, pairs in the table, columns of the matrices and rows of their table, at most.
 _CARDS, _PAIRS, _MATRIX, _SHIFTS = 24, 50, 60, 12
-#: No request and no script, whatever a name in the page says.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def html_report(document: Document) -> str:
     """Return the page of an audit's report document, as ``report_document`` gives it."""
-    sections = [made for made in _sections(document) if made[2]]
-    links = element(
-        "nav", *(element("a", title, href=f"#{name}") for name, title, _ in sections), aria_label="Sections"
-    )
-    body = element(
-        "main",
-        _verdict(document),
-        links,
-        *(element("section", element("h2", title, id=name), content) for name, title, content in sections),
-    )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("title", f"{document['verdict'].upper()}: audit of synthetic rows"),
-        element("style", Markup(STYLESHEET)),
-    )
-    return "<!doctype html>\n" + element("html", head, element("body", body), lang="en") + "\n"
+    title = f"{document['verdict'].upper()}: audit of synthetic rows"
+    return page(title, _verdict(document), _sections(document))
 
 
 def _sections(document: Document) -> Iterator[tuple[str, str, Markup]]:
@@ -83,20 +73,15 @@ def _verdict(document: Document) -> Markup:
     reasons = [
         element(
             "li",
-            _mark("fail" if any(gate["level"] == "error" for gate in accused) else "warn"),
+            mark("fail" if any(gate["level"] == "error" for gate in accused) else "warn"),
             element("b", metric + culprits(accused)),
             f": {meaning(metric, accused)}",
             _figures_of(accused),
         )
         for metric, accused in grouped(loud, lambda gate: gate["metric"]).items()
     ]
-    return element(
-        "header",
-        element("p", "Audit of synthetic rows on a reserved holdout", class_="quiet"),
-        element("h1", verdict.upper()),
-        element("p", _sentence(document), class_="sentence"),
-        element("ul", *reasons, class_="reasons") if reasons else "",
-        class_=f"verdict {verdict}",
+    return verdict_header(
+        "Audit of synthetic rows on a reserved holdout", verdict.upper(), _sentence(document), reasons, verdict
     )
 
 
@@ -119,39 +104,21 @@ def _sentence(document: Document) -> str:
     return f"{meaning}: of {checks(gates)}."
 
 
-def _mark(status: str) -> Markup:
-    return element("span", MARKS[status], class_=f"mark {status}") if status else Markup()
-
-
 def _inputs(inputs: Mapping[str, Mapping[str, Any]]) -> Markup:
     known = any(given.get("generator") for given in inputs.values())
     rows = [
         element(
             "tr",
             element("td", role, class_="name"),
-            _cell(f"{given['rows']:,}", "rows"),
+            number_cell(f"{given['rows']:,}", "rows"),
             element("td", given["path"], class_="code"),
             element("td", given.get("generator") or "", class_="code", data_name="generator") if known else "",
-            element(
-                "td", (given.get("sha256") or "–")[:12], class_="code", title=given.get("sha256"), data_name="SHA-256"
-            ),
+            hash_cell(given.get("sha256")),
         )
         for role, given in inputs.items()
     ]
     heads = ("table", "#rows", "file", *(["generator"] if known else []), "SHA-256")
-    return _table(heads, rows, "flow lines")
-
-
-def _table(heads: Sequence[str], rows: Sequence[str], class_: str | None = None) -> Markup:
-    """Return a table that scrolls in its own box; heads that start with ``#`` are of numbers."""
-    cells = [element("th", head.lstrip("#"), class_="number" if head.startswith("#") else None) for head in heads]
-    table = element("table", element("thead", element("tr", *cells)), element("tbody", *rows), class_=class_)
-    return element("div", table, class_="scroll")
-
-
-def _cell(value: str, name: str) -> Markup:
-    """Return a cell of a number, which a narrow page names, or leaves out where there is none."""
-    return element("td", value, class_="number none" if value == "–" else "number", data_name=name)
+    return table(heads, rows, "flow lines")
 
 
 # --- Gates and metrics -------------------------------------------------------------------------------------------
@@ -166,7 +133,7 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Markup:
     notes += [EXCESS] if any(gate["rule"].startswith("max_excess") for gate in gates) else []
     return fragment(
         (
-            _table(("gate", "", "#got", "#needs", "rule"), rows, "flow"),
+            table(("gate", "", "#got", "#needs", "rule"), rows, "flow"),
             *(element("p", note, class_="note") for note in dict.fromkeys(notes)),
         )
     )
@@ -181,9 +148,9 @@ def _gate(gate: Mapping[str, Any]) -> Markup:
     return element(
         "tr",
         element("td", label.strip(), class_="name"),
-        element("td", _mark(gate["status"])),
-        _cell(got, "got"),
-        _cell(needs, "needs"),
+        element("td", mark(gate["status"])),
+        number_cell(got, "got"),
+        number_cell(needs, "needs"),
         element("td", gate["rule"], class_="code quiet"),
         class_=kind,
     )
@@ -204,8 +171,8 @@ def _metrics(metrics: Sequence[Mapping[str, Any]]) -> Markup:
     return fragment(
         (
             element("p", lead, class_="lead"),
-            _legend({"dot": "value", "spread": "interval", "upright": "perfect", "upright low": "floor"}),
-            _table(("metric", "#value", "#95 % interval", "#perfect", "#floor", ""), rows, "flow") if rows else "",
+            chart_legend({"dot": "value", "spread": "interval", "upright": "perfect", "upright low": "floor"}),
+            table(("metric", "#value", "#95 % interval", "#perfect", "#floor", ""), rows, "flow") if rows else "",
             *(
                 element("p", f"Not measured: {names}: {reason}", class_="note")
                 for reason, names in names_by_reason(missing).items()
@@ -218,21 +185,14 @@ def _metric(metric: Mapping[str, Any], family: str) -> tuple[Markup, Markup]:
     numbers = element(
         "tr",
         element("td", metric["name"].removeprefix(f"{family}.") + ARROWS[metric["direction"]], class_="name"),
-        _cell(number(metric["value"]), "value"),
-        _cell(f"{number(metric['low'])} … {number(metric['high'])}", "interval"),
-        _cell(number(metric["reference"]), "perfect"),
-        _cell(number(metric["floor"]), "floor"),
+        number_cell(number(metric["value"]), "value"),
+        number_cell(f"{number(metric['low'])} … {number(metric['high'])}", "interval"),
+        number_cell(number(metric["reference"]), "perfect"),
+        number_cell(number(metric["floor"]), "floor"),
         element("td", range_chart(metric), class_="picture"),
         class_="measure",
     )
     return numbers, element("tr", element("td", metric["detail"], colspan=6), class_="detail")
-
-
-def _legend(entries: Mapping[str, str]) -> Markup:
-    """Return what the marks of the charts below mean, by their classes."""
-    return element(
-        "ul", *(element("li", element("i", class_=mark), text) for mark, text in entries.items()), class_="legend"
-    )
 
 
 # --- Columns and pairs -------------------------------------------------------------------------------------------
@@ -256,9 +216,9 @@ def _columns(document: Document) -> Markup:
     )
     return fragment(
         (
-            *((element("p", lead, class_="lead"), _legend(_TABLES)) if cards else ()),
+            *((element("p", lead, class_="lead"), chart_legend(_TABLES)) if cards else ()),
             element("div", *cards[:_CARDS], class_="cards") if cards else "",
-            _folded(
+            folded(
                 f"The other {len(cards) - _CARDS} columns, which are closer to the real ones",
                 element("div", *cards[_CARDS:], class_="cards"),
             )
@@ -289,17 +249,13 @@ def _standing(row: Mapping[str, Any], fails: bool = False) -> Markup:
         element("span", "accuracy ", element("b", number(row["accuracy"])), class_="number"),
         element("span", f"perfect {number(row['reference'])}", class_="number"),
         element("span", f"behind {_behind(row)}", class_="number"),
-        _mark("fail") if fails else "",
+        mark("fail") if fails else "",
         class_="facts",
     )
 
 
 def _behind(row: Mapping[str, Any]) -> str:
     return f"{row['reference'] - row['accuracy']:+.3f}"
-
-
-def _folded(title: str, *content: str) -> Markup:
-    return element("details", element("summary", title), *content)
 
 
 def _accuracies(rows: Sequence[tuple[str, Mapping[str, Any]]], unit: str) -> Markup:
@@ -310,13 +266,13 @@ def _accuracies(rows: Sequence[tuple[str, Mapping[str, Any]]], unit: str) -> Mar
         element(
             "tr",
             element("td", name, class_="name"),
-            _cell(number(row["accuracy"]), "accuracy"),
-            _cell(number(row["reference"]), "perfect"),
-            _cell(_behind(row), "behind"),
+            number_cell(number(row["accuracy"]), "accuracy"),
+            number_cell(number(row["reference"]), "perfect"),
+            number_cell(_behind(row), "behind"),
         )
         for name, row in rows
     ]
-    return _table((unit, "#accuracy", "#perfect", "#behind"), lines, "flow")
+    return table((unit, "#accuracy", "#perfect", "#behind"), lines, "flow")
 
 
 _AMOUNTS = {"ramp": "no rows … many rows", "both": "too few synthetic rows … too many"}
@@ -335,11 +291,11 @@ def _pairs(document: Document) -> Markup:
     title = f"The {len(listed)} worst of {len(ranked):,} pairs" if len(ranked) > len(listed) else "All pairs"
     return fragment(
         (
-            *((element("p", lead, class_="lead"), _legend(_AMOUNTS)) if pictured else ()),
+            *((element("p", lead, class_="lead"), chart_legend(_AMOUNTS)) if pictured else ()),
             element("div", *(_pair(pair, rows.get((pair["a"], pair["b"]))) for pair in pictured), class_="stack")
             if pictured
             else "",
-            _folded(title, _accuracies(listed, "pair")) if listed else "",
+            folded(title, _accuracies(listed, "pair")) if listed else "",
         )
     )
 
@@ -395,7 +351,7 @@ def _dependence(document: Document) -> Markup:
     return fragment(
         (
             element("p", lead, class_="lead"),
-            _legend({"ramp": "0 … 1", "both": "less than in the training part … more"}),
+            chart_legend({"ramp": "0 … 1", "both": "less than in the training part … more"}),
             element(
                 "div",
                 drawn("training part, 0 to 1", train),
@@ -417,12 +373,12 @@ def _shifts(found: Mapping[str, Any]) -> Markup:
         element(
             "tr",
             element("td", f"{names[i]} × {names[j]}", class_="name"),
-            *(_cell(number(found[side][i][j]), label) for side, label in _SIDES.items()),
-            _cell(f"{shift[i][j]:+.3f}", "difference"),
+            *(number_cell(number(found[side][i][j]), label) for side, label in _SIDES.items()),
+            number_cell(f"{shift[i][j]:+.3f}", "difference"),
         )
         for i, j in places[:_SHIFTS]
     ]
-    return _table(("pair", *(f"#{label}" for label in _SIDES.values()), "#difference"), rows, "flow")
+    return table(("pair", *(f"#{label}" for label in _SIDES.values()), "#difference"), rows, "flow")
 
 
 _SIDES = {"train": "training", "holdout": "holdout", "synthetic": "synthetic"}
@@ -474,7 +430,7 @@ def _figure(title: str, said: str, chart: Markup, curves: Mapping[str, Mapping[s
         "figure",
         element("h3", title),
         element("figcaption", said),
-        _legend({marks[name]: str(curve["name"]) for name, curve in curves.items()}),
+        chart_legend({marks[name]: str(curve["name"]) for name, curve in curves.items()}),
         chart,
     )
 
@@ -484,22 +440,5 @@ def _figure(title: str, said: str, chart: Markup, curves: Mapping[str, Mapping[s
 
 def _origin(document: Document) -> Markup:
     versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
-    facts = {"made": document["created_at"], "seed": str(document["seed"]), "versions": versions}
-    terms = [part for name, value in facts.items() for part in (element("dt", name), element("dd", value))]
-    lines = "\n".join(_settings(document["config"]))
-    return fragment(
-        (
-            element("dl", *terms, class_="facts"),
-            _folded("Configuration in force", element("pre", lines, class_="code")) if lines else "",
-        )
-    )
-
-
-def _settings(config: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
-    """Yield the configuration as lines of YAML."""
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield f"{' ' * indent}{scalar(key)}:"
-            yield from _settings(value, indent + 2)
-        else:
-            yield entry(key, value, indent=indent)
+    told = {"made": document["created_at"], "seed": str(document["seed"]), "versions": versions}
+    return fragment((facts(told), configuration(document["config"])))

@@ -189,3 +189,59 @@ STYLESHEET = "".join(
         _PAPER.replace("__LIGHT__", _LIGHT),
     )
 )
+
+#: What the page of an augmentation adds: green for a help that was measured, and the classes of its own charts.
+_GREEN_ON_LIGHT, _GREEN_ON_DARK = "--green: #1a7f37;", "--green: #56c271;"
+_GAINS = """
+.verdict.helps { border-color: var(--green) }
+.verdict.helps h1 { color: var(--green) }
+.verdict.hurts { border-color: var(--bad) }
+.verdict.hurts h1 { color: var(--bad) }
+.verdict.level { border-color: var(--doubt) }
+.verdict.level h1 { color: var(--doubt) }
+.verdict.unmeasured { border-color: var(--axis) }
+.verdict.unmeasured h1 { color: var(--quiet) }
+.verdict.made { border-color: var(--axis) }
+.verdict.made h1 { color: var(--text) }
+.verdict .sentence { max-width: 70ch }
+section h3 { margin: 28px 0 8px }
+section h3:first-child, figure h3, figure + figure h3 { margin-top: 8px }
+.large { max-width: 620px }
+.scroll + .duo { margin-top: 14px }
+.large + .legend { margin: 8px 0 14px }
+.bar.imputed { fill: var(--orange); fill-opacity: .5 }
+.legend .imputed { background: var(--orange); opacity: .5 }
+.chart text.own { fill: var(--orange); font-weight: 650 }
+.chart text.real { fill: var(--blue) }
+.ground { fill: var(--panel) }
+.zero { stroke: var(--blue); stroke-width: 1.2; fill: none }
+.lead-line { stroke: var(--axis); stroke-width: 1; stroke-dasharray: 1 3; fill: none }
+td.picture { vertical-align: middle }
+.whisker { stroke: var(--axis); stroke-width: 2.5; fill: none }
+.whisker.own { stroke: var(--orange); stroke-width: 3.5 }
+.whisker.real { stroke: var(--blue) }
+.whisker.thin { stroke-width: 1.6; stroke-opacity: .5 }
+.arm { fill: none; stroke: var(--axis); stroke-width: 1.3; stroke-linejoin: round }
+.arm.own { stroke: var(--orange); stroke-width: 2.4 }
+.arm.real { stroke: var(--blue); stroke-width: 1.6; stroke-dasharray: 6 3 }
+.dot { fill: var(--quiet) }
+.dot.own { fill: var(--orange) }
+.dot.real { fill: var(--blue) }
+tr.own td { font-weight: 650 }
+tr.size td { padding-top: 18px; font-weight: 650; border-bottom: 1px solid var(--axis) }
+.gain { display: block; font-size: 12px; font-weight: 400; color: var(--quiet) }
+.gain.better { color: var(--green); font-weight: 650 }
+.gain.worse { color: var(--bad); font-weight: 650 }
+@media (max-width: 560px) {
+  .chart.large text { font-size: 14px }
+  .gain { display: inline; margin-left: 5px }
+}
+"""
+GAINS = "".join(
+    (
+        f":root {{ {_GREEN_ON_LIGHT} }}",
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {_GREEN_ON_DARK} }} }}",
+        _GAINS,
+        f"@media print {{ :root {{ {_GREEN_ON_LIGHT} }} .lead {{ break-inside: avoid }} }}",
+    )
+)

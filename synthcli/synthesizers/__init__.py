@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from synthcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from synthcli.synthesizers.protocol import Synthesizer
+    from synthcli.synthesizers.protocol import Filling, Synthesizer
 
 #: The name in a configuration -> where the class is that conforms to ``protocol.Synthesizer``.
 KINDS: dict[str, str] = {
@@ -37,3 +37,9 @@ def synthesizer_class(kind: str) -> type[Synthesizer]:
         )
     module, _, name = KINDS[kind].partition(":")
     return cast("type[Synthesizer]", getattr(import_module(module), name))
+
+
+def filling_class(kind: str) -> type[Filling] | None:
+    """Return the class of ``kind`` where it has a way of its own to fill holes, else ``None``."""
+    found = synthesizer_class(kind)
+    return cast("type[Filling]", found) if hasattr(found, "fill") else None

@@ -7,7 +7,7 @@ columns; ids, text, column order and value form are put back by ``synthesizers.a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -90,4 +90,36 @@ class Conditional(Protocol):
         ``given`` has any of the training table's columns, in any order and with its dtypes; null is empty, and absent
         columns are empty throughout. Known cells come back bit for bit. A row cannot be made where it has a value that
         the model has no place for, such as a category that it never saw.
+        """
+
+
+#: Which rows of a table keep all rules.
+Keeps = Callable[["pl.DataFrame"], "NDArray[np.bool_]"]
+
+
+@runtime_checkable
+class Filling(Protocol):
+    """A kind of synthesizer that fills the holes of the very table that it learns from, by a way of its own.
+
+    For any other kind a model is fitted and asked for the empty cells (``Conditional``, ``synthesizers.conditioning``).
+    """
+
+    @classmethod
+    def fill(
+        cls,
+        table: pl.DataFrame,
+        schema: Schema,
+        columns: Sequence[str],
+        parameters: Mapping[str, Any],
+        seed: int,
+        progress: Progress,
+        keeps: Keeps,
+        *,
+        resample: bool = False,
+    ) -> Completed:
+        """Return ``table`` (the modelled columns of ``schema``) with the holes of ``columns`` filled.
+
+        Known cells come back bit for bit. A row is not made where a hole could not be filled, or only so that ``keeps``
+        does not hold. ``resample`` asks for a table that also differs from those of other seeds by what is not known
+        of the law, as multiple imputation needs it.
         """

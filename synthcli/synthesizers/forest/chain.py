@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from synthcli.artifacts import write_json
-from synthcli.config import FOREST_PRESETS
 from synthcli.config import Forest as Parameters
 from synthcli.errors import BadTableError, ConfigError
 from synthcli.parallel import processors
@@ -26,15 +25,21 @@ from synthcli.schema import Schema
 from synthcli.seeds import generator
 from synthcli.synthesizers import boundary
 from synthcli.synthesizers.boundary import Boundary
-from synthcli.synthesizers.forest import cells, storage, weighting
-from synthcli.synthesizers.forest.cells import Cells
-from synthcli.synthesizers.forest.trees import Growth, Link, Shares, Target, Tree, draw, grow
-from synthcli.synthesizers.protocol import Completed, Progress
+from synthcli.synthesizers.forest import filling, storage, weighting
+from synthcli.synthesizers.forest.coding import (
+    GROUPS,
+    LEVELS,
+    Coded,
+    divided,
+    groups_of_like,
+    in_cells,
+    judging_groups,
+    limits,
+)
+from synthcli.synthesizers.forest.trees import Link, Target, Tree, draw, grow
+from synthcli.synthesizers.protocol import Completed, Keeps, Progress
 
 Codes = NDArray[np.int64]
-
-#: Groups of cells that the splits of a number are judged by, and those of a category, at most.
-_GROUPS, _LEVELS = 24, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +59,29 @@ class Forest:
         chosen = Parameters.model_validate({"kind": "forest", **parameters})
         edge, numbers = boundary.learn(train, schema)
         progress(0.0, f"cutting {len(numbers)} columns into cells")
-        coded = {name: _coded(values, edge.codes[name]) for name, values in numbers.items()}
+        coded = {name: in_cells(values, edge.codes[name]) for name, values in numbers.items()}
         order = _order(coded, chosen.order, schema)
         trees = _grow_all([coded[name] for name in order], order, chosen, seed, progress)
         links = [Link(name, coded[name].cells, tuple(grown)) for name, grown in zip(order, trees, strict=True)]
         return cls(edge, tuple(links))
+
+    @classmethod
+    def fill(
+        cls,
+        table: pl.DataFrame,
+        schema: Schema,
+        columns: Sequence[str],
+        parameters: Mapping[str, Any],
+        seed: int,
+        progress: Progress,
+        keeps: Keeps,
+        *,
+        resample: bool = False,
+        law: pl.DataFrame | None = None,
+    ) -> Completed:
+        """Return ``table`` with the holes of ``columns`` filled (``filling``); ``privacy`` is taken to be low."""
+        chosen = Parameters.model_validate({"kind": "forest", **parameters, "privacy": "low"})
+        return filling.fill(table, schema, columns, chosen, seed, progress, keeps, resample=resample, law=law)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -103,29 +126,13 @@ class Forest:
         return cls(Boundary.from_dict(document["boundary"]), storage.read(folder / "forest.npz", document["links"]))
 
 
-class _Coded(NamedTuple):
-    """A column in cells: ``codes`` below ``size``; ``cells`` where it is a number."""
-
-    codes: Codes
-    size: int
-    cells: Cells | None
-
-
-def _coded(values: NDArray[Any], code: boundary.Code) -> _Coded:
-    if isinstance(code, boundary.Levels):
-        return _Coded(values.astype(np.int64), len(code.values) + 1, None)
-    assert isinstance(code, boundary.Number | boundary.Moment)
-    found, codes = cells.learn(values, code.unit)
-    return _Coded(codes, len(found), found)
-
-
 def _known(link: Link, numbers: NDArray[Any], there: NDArray[np.bool_]) -> tuple[Codes, NDArray[np.bool_]]:
     """Return the cells of a column's known numbers, and which are known."""
     codes = np.maximum(numbers, 0) if link.cells is None else link.cells.encode(numbers)
     return codes.astype(np.int64), there
 
 
-def _order(coded: Mapping[str, _Coded], first: Sequence[str], schema: Schema) -> list[str]:
+def _order(coded: Mapping[str, Coded], first: Sequence[str], schema: Schema) -> list[str]:
     """Return the columns in the chain's order: those asked for, then by rising number of groups.
 
     A number counts as the groups that it is judged by, so that numbers come before categories of many levels; of these
@@ -143,28 +150,28 @@ def _order(coded: Mapping[str, _Coded], first: Sequence[str], schema: Schema) ->
     def rank(name: str) -> tuple[int, int, int]:
         column = coded[name]
         distinct = len(np.unique(column.codes))
-        return distinct if column.cells is None else min(distinct, _GROUPS), -distinct, place[name]
+        return distinct if column.cells is None else min(distinct, GROUPS), -distinct, place[name]
 
     return asked + sorted((name for name in coded if name not in asked), key=rank)
 
 
 def _grow_all(
-    columns: Sequence[_Coded], names: Sequence[str], parameters: Parameters, seed: int, progress: Progress
+    columns: Sequence[Coded], names: Sequence[str], parameters: Parameters, seed: int, progress: Progress
 ) -> list[list[Tree]]:
     """Grow every tree of every column, in as many threads as there are processors; none depends on another."""
     codes = [column.codes for column in columns]
     ordered = [column.cells is not None for column in columns]
     rows = len(codes[0]) if codes else 0
-    growth = _growth(parameters, rows)
-    groups = [_groups(column) for column in columns]
+    growth = limits(parameters, rows)
+    groups = [judging_groups(column) for column in columns]
 
     def task(job: tuple[int, int]) -> Tree:
         place, tree = job
         random = generator(seed, "tree", names[place], tree)
-        shares = _shares(rows, tree, parameters.trees, parameters.max_rows, random)
+        shares = divided(rows, tree, parameters.trees, parameters.max_rows, random)
         judged = groups[place]
-        if columns[place].cells is None and columns[place].size > _LEVELS:
-            judged = _like_groups(codes[place], groups[:place], shares.grown)
+        if columns[place].cells is None and columns[place].size > LEVELS:
+            judged = groups_of_like(codes[place], groups[:place], shares.grown)
         target = Target(codes[place], judged)
         return grow(codes[:place], ordered[:place], target, shares, growth, int(random.integers(2**31)))
 
@@ -179,72 +186,3 @@ def _grow_all(
             pool.shutdown(cancel_futures=True)
             raise
     return grown
-
-
-def _growth(parameters: Parameters, rows: int) -> Growth:
-    """Return how trees are grown on ``rows`` rows: what ``privacy`` stands for, and what was set beside it."""
-    preset = FOREST_PRESETS[parameters.privacy]
-    looked_at = min(rows, parameters.max_rows)
-    leaf, gain, honest = parameters.min_leaf, parameters.min_gain, parameters.honest
-    return Growth(
-        preset.leaf(looked_at) if leaf is None else leaf,
-        preset.min_gain if gain is None else gain,
-        preset.honest if honest is None else honest,
-    )
-
-
-def _shares(rows: int, tree: int, trees: int, most: int, random: np.random.Generator) -> Shares:
-    """Return a tree's halves of the rows; beyond ``most``, each tree fills its pools from another part of the rest."""
-    order = random.permutation(rows)
-    looked_at = order[:most]
-    half = len(looked_at) // 2
-    further = order[most:][tree::trees] if rows > most else order[:0]
-    return Shares(np.sort(looked_at[:half]), np.sort(looked_at[half:]), np.sort(further))
-
-
-def _groups(column: _Coded) -> Codes:
-    """Return for each row the group of its cell: of numbers those of like size, of categories those as frequent."""
-    if column.cells is not None:
-        return cells.groups(column.codes, column.size, _GROUPS)[column.codes]
-    present, codes = np.unique(column.codes, return_inverse=True)
-    if len(present) <= _LEVELS:
-        return codes.astype(np.int64)
-    return _grouped(codes, -np.bincount(codes).astype(np.float64))
-
-
-def _like_groups(column: Codes, before: Sequence[Codes], grown: Codes) -> Codes:
-    """Return for each row the group of its category: categories that go with like cells of the columns before.
-
-    Only the rows that a tree is grown on tell which are alike: the rows that judge its splits would find their own
-    chances in the groups again, the more the fewer rows a category has.
-    """
-    if not before:
-        return _groups(_Coded(column, int(column.max()) + 1, None))
-    codes = np.unique(column, return_inverse=True)[1]
-    size = int(codes.max()) + 1
-    return _grouped(codes, _first_axis(codes[grown], size, [groups[grown] for groups in before]))
-
-
-def _grouped(codes: Codes, score: NDArray[np.float64]) -> Codes:
-    """Return for each row the group of its level, levels of like score together."""
-    rank = np.empty(len(score), np.int64)
-    rank[np.argsort(score, kind="stable")] = np.arange(len(score))
-    return cells.groups(rank[codes], len(score), _LEVELS)[rank[codes]]
-
-
-def _first_axis(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.float64]:
-    """Return a score for each level, alike for levels that go with like groups of the columns before.
-
-    It is the first principal axis of the levels' laws of those columns, in the chi-square metric.
-    """
-    rows = np.bincount(codes, minlength=size)
-    blocks = []
-    for groups in before:
-        width = int(groups.max()) + 1
-        law = np.bincount(groups, minlength=width) / len(groups)
-        counts = np.bincount(codes * width + groups, minlength=size * width).reshape(size, width)
-        blocks.append(((counts + cells.COMMON * law) / (rows[:, None] + cells.COMMON) - law) / np.sqrt(law + 1e-9))
-    profile = np.hstack(blocks)
-    axis = np.linalg.eigh((profile * rows[:, None]).T @ profile)[1][:, -1]
-    scores: NDArray[np.float64] = profile @ axis
-    return scores
