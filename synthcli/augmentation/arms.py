@@ -82,7 +82,7 @@ def _target(wish: Rebalance, rows: pl.DataFrame) -> tuple[npt.NDArray[np.int64],
     """Return each row's class (-1: none), and how many rows each class is to have when all real rows are kept."""
     plan = Plan.of(replace(wish, whole=False, rows=None), rows)
     wanted = {number: int(count) + plan.drawn.get(number, 0) for number, count in enumerate(plan.classes.counts)}
-    return plan.classes.label(rows), wanted
+    return plan.label, wanted
 
 
 def _class_weights(wish: Rebalance) -> Arm:

@@ -5,7 +5,7 @@ A row that is missing a cell in one of the columns belongs to no class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -100,13 +100,9 @@ class Classes:
         joined = self.members.with_row_index("class").join(member, on=self.members.columns, how="inner")
         return int(joined["class"][0])
 
-    def given(self, rows: Mapping[int, int]) -> pl.DataFrame:
-        """Return as many rows of each class as asked, with the cells that its columns of values have in common.
-
-        Columns of bins are left to be drawn.
-        """
-        order = np.repeat(np.fromiter(rows, np.int64, len(rows)), np.fromiter(rows.values(), np.int64, len(rows)))
-        return self.members.select(axis.name for axis in self.axes if axis.edges is None)[order]
+    def given(self, number: int) -> pl.DataFrame:
+        """Return the cells that all rows of a class have in common, one row: those of columns that are not binned."""
+        return self.members.select(axis.name for axis in self.axes if axis.edges is None)[number]
 
     @property
     def binned(self) -> bool:

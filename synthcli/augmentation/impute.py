@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 
 from synthcli.augmentation.recipe import Augmented, Fitted, Origin, Recipe, code
 from synthcli.config.models import ProtectionSection
-from synthcli.constraints import holds
 from synthcli.errors import BadTableError
 from synthcli.schema import Schema
 from synthcli.seeds import stage_seed
-from synthcli.synthesizers import filling_class
 from synthcli.synthesizers.forest import Forest
 from synthcli.synthesizers.protocol import Completed, Conditional, Progress
 
@@ -108,14 +106,7 @@ def _filled(
 ) -> pl.DataFrame:
     """Return ``table`` with the holes of ``columns`` filled, those apart that cannot be."""
     known = table.select(schema.names)
-
-    def keeps(rows: pl.DataFrame) -> NDArray[np.bool_]:
-        kept = np.ones(rows.height, np.bool_)
-        for rule in recipe.constraints:
-            kept &= np.asarray(holds(rule, rows, known))
-        return kept
-
-    own = filling_class(recipe.kind)
+    keeps, own = recipe.keeps(known), recipe.filling
     if own is not None:
         done = own.fill(known, schema, columns, recipe.parameters, seed, progress, keeps, resample=resample)
         return _taken(table, done, columns)

@@ -1,14 +1,21 @@
-"""Rebalancing: rows of some classes are drawn until every class has its share, exact to the row."""
+"""Rebalancing: rows of some classes are drawn until every class has its share, exact to the row.
+
+A kind that has a way of its own to draw cells in real rows (``protocol.Filling``) makes each row from a real one of the
+class: half of its cells are drawn anew given the others. SMOTE draws a line between two rows instead (Chawla et al.
+2002, doi:10.1613/jair.953), and leaves the table's law where that is not straight. Any other kind, and any kind where
+the table is to be synthetic as a whole, draws rows given the class.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from synthcli.augmentation.classes import Axis, Classes
 from synthcli.augmentation.recipe import Augmented, Recipe, followed_by, origins
@@ -22,8 +29,15 @@ from synthcli.synthesizers.protocol import Progress
 #: Training rows that a class must have for more of it to be drawn: those of one leaf of a forest, so that the class can
 #: have a law of its own.
 MIN_CLASS_ROWS = 20
+#: Rows of other classes that the law of a class is learned from too, for each of its own: with many more, splits on
+#: the class do not pay, and its law leans to that of the others; with none, few rows are left to learn from.
+OTHERS = 3
+#: The chance with which a cell of a real row is drawn anew in a row that is made from it.
+REDRAWN = 0.5
 #: Rows asked for in one round, at most and at least.
-_MOST, _LEAST = 200_000, 1_000
+_MOST, _LEAST = 200_000, 200
+#: Rounds of rows made from real ones, where some break a rule.
+_TURNS = 20
 #: Stands for all classes that no share is asked for.
 _REST = -1
 
@@ -66,26 +80,31 @@ class Rebalance:
         return Plan.of(self, table).to_dict()
 
     def made(self, table: pl.DataFrame, schema: Schema, recipe: Recipe, seed: int, progress: Progress) -> Augmented:
-        """Fit on ``table`` and return it with the rows that are lacking, or the wholly synthetic table."""
+        """Return ``table`` with the rows that are lacking, or the wholly synthetic table."""
         plan = Plan.of(self, table)
-        columns = [axis.name for axis in self.axes]
-        learned_from = table.filter(pl.Series(plan.classes.label(table) >= 0))
-        model = recipe.conditioned_on(columns).fit(learned_from, schema, seed, progress).model
-        drawn = draw_classes(model, plan.classes, plan.drawn, stage_seed(seed, "draw"), recipe.tries)
-        mixed = drawn[generator(seed, "order").permutation(drawn.height)]
+        draw = _vary if recipe.filling is not None and not self.whole else _draw
+        modelled = schema.select(column.name for column in schema.modelled)
+        drawn = [
+            draw(_Class(plan, number, table, modelled), rows, recipe, stage_seed(seed, "class", number), progress)
+            for number, rows in plan.drawn.items()
+        ]
+        rows = pl.concat(drawn) if drawn else table.clear().select(modelled.names)
+        mixed = rows[generator(seed, "order").permutation(rows.height)]
         real = table.clear() if self.whole else table
-        return Augmented(followed_by(real, mixed, model, seed), origins(real.height, mixed.height), plan.to_dict())
+        whole = followed_by(real, mixed, table, schema, seed)
+        return Augmented(whole, origins(real.height, mixed.height), plan.to_dict())
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The classes, the share asked for each (``None``: what is left), and the rows of each to be drawn."""
+    """The classes, the shares asked for, the rows of each to be drawn, and the class of each row of the table."""
 
     classes: Classes
     asked: Mapping[int, Fraction]
     drawn: Mapping[int, int]
     whole: bool
     outside: int
+    label: NDArray[np.int64]
 
     @classmethod
     def of(cls, wish: Rebalance, table: pl.DataFrame) -> Plan:
@@ -103,7 +122,8 @@ class Plan:
             asked = dict(zip(numbers, wish.shares, strict=True))
         drawn = _drawn(counts, asked, wish, outside)
         _check_learnable(classes, counts, drawn, wish)
-        return cls(classes, asked, {number: rows for number, rows in drawn.items() if rows}, wish.whole, outside)
+        label = classes.label(table)
+        return cls(classes, asked, {number: n for number, n in drawn.items() if n}, wish.whole, outside, label)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the classes as plain data, those without a share of their own as one."""
@@ -178,56 +198,112 @@ def _listed(axes: tuple[Axis, ...]) -> str:
     return ", ".join(repr(axis.name) for axis in axes)
 
 
-def draw_classes(
-    model: TableGenerator, classes: Classes, wanted: Mapping[int, int], seed: int, tries: int
-) -> pl.DataFrame:
-    """Return ``wanted`` rows of each class, class by class.
+# --- Rows of one class -------------------------------------------------------------------------------------------
 
-    Values are given to the generator; bins are met by drawing until enough rows fall into each, at most ``tries`` rows
-    for each one wanted. Raises ``BadTableError`` with the class that could not be made.
-    """
-    kept: list[pl.DataFrame] = []
-    lacking = {number: rows for number, rows in wanted.items() if rows}
-    budget = max(tries * sum(lacking.values()), _MOST)
-    rate = dict.fromkeys(lacking, 1.0)
-    number = start = 0
-    stalled = False
-    while lacking and budget > 0 and not stalled:
-        asked = _asked(lacking, rate, tries if classes.binned else 1)
-        rows = sum(asked.values())
-        found = _round(model, classes, asked, stage_seed(seed, "round", number), start, tries)
-        label = classes.label(found)
-        for each in list(lacking):
-            taken = np.flatnonzero(label == each)[: lacking[each]]
-            kept.append(found[taken].with_columns(pl.lit(each).alias("")))
-            rate[each] = max(len(taken), 0.5) / asked[each]
-            lacking[each] -= len(taken)
-        # Values are given, so that a class that no row could be made of once is beyond the generator.
-        stalled = not classes.binned and not any((label == each).any() for each in lacking)
-        lacking = {each: left for each, left in lacking.items() if left}
-        number, start, budget = number + 1, start + rows, budget - rows
-    if lacking:
-        each, left = next(iter(lacking.items()))
-        raise BadTableError(
-            f"could make {wanted[each] - left:,} of {wanted[each]:,} rows of the class {classes.names[each]}, with "
-            f"{tries:,} tries for each at most",
+
+@dataclass(frozen=True, eq=False)
+class _Class:
+    """One class of a table, of which rows are to be drawn."""
+
+    plan: Plan
+    number: int
+    table: pl.DataFrame
+    schema: Schema
+
+    @property
+    def name(self) -> str:
+        return self.plan.classes.names[self.number]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that make the class."""
+        return [axis.name for axis in self.plan.classes.axes]
+
+    def rows(self, others: float, random: np.random.Generator) -> tuple[pl.DataFrame, int]:
+        """Return the class's rows and behind them ``others`` times as many of other classes, drawn at random."""
+        label = self.plan.label
+        own, rest = np.flatnonzero(label == self.number), np.flatnonzero((label != self.number) & (label >= 0))
+        more = random.permutation(rest)[: int(others * len(own))]
+        return self.table[np.concatenate([own, np.sort(more)])], len(own)
+
+    def lacking(self, made: int, wanted: int, tries: int) -> BadTableError:
+        return BadTableError(
+            f"could make {made:,} of {wanted:,} rows of the class {self.name}, with {tries:,} tries for each at most",
             "raise sample.max_tries, ask for a smaller share, or name another generator (augment.synthesizer)",
         )
-    return pl.concat(kept).sort("", maintain_order=True).drop("") if kept else model.sample(0, seed)
 
 
-def _asked(lacking: Mapping[int, int], rate: Mapping[int, float], most: int) -> dict[int, int]:
-    """Return the rows to draw for each class, as the last round's success suggests."""
-    asked = {number: min(int(left / rate[number]) + 1, most * left) for number, left in lacking.items()}
-    total = sum(asked.values())
-    return {number: max(rows * _MOST // total, 1) for number, rows in asked.items()} if total > _MOST else asked
+def _vary(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress) -> pl.DataFrame:
+    """Return ``rows`` rows of the class made from its real rows: of each, some cells are drawn anew.
+
+    The cells that make the class stay. Every real row is used equally often, up to one.
+    """
+    random = generator(seed, "rows")
+    law, own = one.rows(OTHERS, random)
+    law, keeps = law.select(one.schema.names), recipe.keeps(one.table)
+    open_columns = [name for name in one.schema.names if name not in one.columns]
+    assert recipe.filling is not None
+    found: list[pl.DataFrame] = []
+    lacking = rows
+    for turn in range(_TURNS):
+        start = law[np.sort(random.permutation(own * -(-lacking // own))[:lacking] % own)]
+        redrawn = _redrawn(lacking, open_columns, random)
+        done = recipe.filling.vary(
+            start,
+            one.schema,
+            redrawn,
+            law,
+            recipe.parameters,
+            stage_seed(seed, turn),
+            progress,
+            recipe.keeps(one.table),
+        )
+        found.append(done.table.filter(pl.Series(done.made)))
+        lacking -= found[-1].height
+        if not lacking:
+            return pl.concat(found)
+    raise one.lacking(rows - lacking, rows, recipe.tries)
 
 
-def _round(
-    model: TableGenerator, classes: Classes, asked: Mapping[int, int], seed: int, start: int, tries: int
-) -> pl.DataFrame:
-    given = classes.given(asked)
+def _redrawn(rows: int, columns: Sequence[str], random: np.random.Generator) -> dict[str, NDArray[np.bool_]]:
+    """Return for each column in which rows its cell is drawn anew: each with chance ``REDRAWN``, one in every row."""
+    table = random.random((rows, len(columns))) < REDRAWN
+    none = np.flatnonzero(~table.any(axis=1))
+    if len(columns):
+        table[none, random.integers(0, len(columns), len(none))] = True
+    return {name: table[:, at] for at, name in enumerate(columns)}
+
+
+def _draw(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress) -> pl.DataFrame:
+    """Return ``rows`` rows of the class by a generator that is fitted on the class's rows and some of others.
+
+    Values are given to the generator; bins are met by drawing until enough rows fall into the class. Raises
+    ``BadTableError`` where that does not come to an end.
+    """
+    random = generator(seed, "rows")
+    learned_from, _ = one.rows(OTHERS, random)
+    shuffled = learned_from[random.permutation(learned_from.height)].select(one.schema.names)
+    model = recipe.conditioned_on(one.columns).fit(shuffled, one.schema, seed, progress).model
+    classes, tries = one.plan.classes, recipe.tries
+    given = classes.given(one.number)
+    lacking, budget, rate = rows, max(tries * rows, _MOST), 1.0
+    found: list[pl.DataFrame] = []
+    number = 0
+    while lacking and budget > 0:
+        asked = min(max(int(lacking / rate) + 1, _LEAST), _MOST, budget)
+        drawn = _round(model, given, asked, stage_seed(seed, "round", number), tries)
+        mine = drawn.filter(pl.Series(classes.label(drawn) == one.number))
+        found.append(mine[:lacking])
+        # Values are given, so that a class that no row could be made of once is beyond the generator.
+        budget = 0 if not mine.height and not classes.binned else budget - asked
+        lacking, rate, number = lacking - found[-1].height, max(mine.height, 0.5) / asked, number + 1
+    if lacking:
+        raise one.lacking(rows - lacking, rows, tries)
+    return pl.concat(found).select(one.schema.names)
+
+
+def _round(model: TableGenerator, given: pl.DataFrame, rows: int, seed: int, tries: int) -> pl.DataFrame:
     if not given.width:
-        return model.chunk(max(sum(asked.values()), _LEAST), seed, 0, start)
-    made = model.complete(given, seed, 0, start, tries)
-    return made.table.filter(made.made)
+        return model.chunk(rows, seed)
+    made = model.complete(given[np.zeros(rows, np.int64)], seed, tries=tries)
+    return made.table.filter(pl.Series(made.made))

@@ -13,12 +13,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from synthcli.config.models import Constraint, ProtectionSection
+from synthcli.constraints import holds
 from synthcli.errors import BadTableError
 from synthcli.protection import Protected, protect
 from synthcli.schema import Kind, Schema
+from synthcli.seeds import stage_seed
+from synthcli.synthesizers import filling_class, identifiers
 from synthcli.synthesizers.assembly import TableGenerator, fit_table
 from synthcli.synthesizers.boundary import put_in
-from synthcli.synthesizers.protocol import Completed, Progress
+from synthcli.synthesizers.protocol import Completed, Filling, Keeps, Progress
 
 
 class Origin(StrEnum):
@@ -65,6 +68,22 @@ class Recipe:
     protection: ProtectionSection
     constraints: tuple[Constraint, ...] = ()
     tries: int = 100
+
+    @property
+    def filling(self) -> type[Filling] | None:
+        """The generator's class, where it has a way of its own to draw cells in real rows."""
+        return filling_class(self.kind)
+
+    def keeps(self, train: pl.DataFrame) -> Keeps:
+        """Return what tells which rows keep all constraints; ``train`` has the combinations that may occur."""
+
+        def kept(rows: pl.DataFrame) -> NDArray[np.bool_]:
+            found = np.ones(rows.height, np.bool_)
+            for rule in self.constraints:
+                found &= np.asarray(holds(rule, rows, train))
+            return found
+
+        return kept
 
     def conditioned_on(self, columns: Sequence[str]) -> Recipe:
         """Return the recipe for rows that are drawn given ``columns``.
@@ -136,11 +155,26 @@ def origin_column(origin: NDArray[np.int8], name: str) -> pl.Series:
     return pl.Series(name, list(Origin), pl.String).gather(origin.astype(np.uint32)).alias(name)
 
 
-def followed_by(real: pl.DataFrame, synthetic: pl.DataFrame, model: TableGenerator, seed: int) -> pl.DataFrame:
-    """Return the real rows and after them the synthetic ones, whose ids are none of the real rows'."""
-    names = model.schema.names
-    apart = model.with_fresh_ids(synthetic, seed, real)
-    return pl.concat([real.select(names), apart.select(names)])
+def followed_by(
+    real: pl.DataFrame, synthetic: pl.DataFrame, learned_from: pl.DataFrame, schema: Schema, seed: int
+) -> pl.DataFrame:
+    """Return the real rows and after them the synthetic ones, with ids that none of ``learned_from`` has.
+
+    ``synthetic`` has the modelled columns at least; free text comes out empty.
+    """
+    made: list[pl.Series] = []
+    for column in schema:
+        if column.kind is Kind.ID:
+            taken = learned_from[column.name]
+            ids = identifiers.fresh(
+                identifiers.learn(taken), synthetic.height, stage_seed(seed, "id", column.name), taken
+            )
+            made.append(ids.alias(column.name))
+        elif column.modelled:
+            made.append(synthetic[column.name])
+        else:
+            made.append(learned_from[column.name].clear(synthetic.height).alias(column.name))
+    return pl.concat([real.select(schema.names), pl.DataFrame(made)])
 
 
 def origins(real: int, synthetic: int) -> NDArray[np.int8]:

@@ -76,7 +76,7 @@ class Upsample:
         else:
             model = recipe.fit(table, schema, seed, progress).model
             drawn = pl.concat(list(model.batches(rows, draw, _CHUNK)))
-        return Augmented(followed_by(real, drawn, model, seed), origins(real.height, drawn.height), account)
+        return Augmented(followed_by(real, drawn, table, schema, seed), origins(real.height, drawn.height), account)
 
     @property
     def _conditioned(self) -> bool:

@@ -102,14 +102,6 @@ class TableGenerator:
         made = drawn.made & self.coordinates.keeps(drawn.table)
         return put_in(given, self._whole(drawn.table, given.height, seed, start), made)
 
-    def with_fresh_ids(self, drawn: pl.DataFrame, seed: int, taken: pl.DataFrame) -> pl.DataFrame:
-        """Return ``drawn`` with ids that differ from each other and from those of the rows ``taken``."""
-        made = [
-            identifiers.fresh(pattern, drawn.height, stage_seed(seed, "id", name), taken[name]).alias(name)
-            for name, pattern in self.patterns.items()
-        ]
-        return drawn.with_columns(made)
-
     def _completed(self, known: pl.DataFrame, seed: int, tries: int) -> Completed:
         discrete = [column.name for column in self.schema if column.kind is Kind.CATEGORICAL]
         if not set(known.columns) <= set(self.coordinates.untouched):

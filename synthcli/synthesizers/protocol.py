@@ -99,9 +99,10 @@ Keeps = Callable[["pl.DataFrame"], "NDArray[np.bool_]"]
 
 @runtime_checkable
 class Filling(Protocol):
-    """A kind of synthesizer that fills the holes of the very table that it learns from, by a way of its own.
+    """A kind of synthesizer with a way of its own to draw cells in real rows given all others, holes above all.
 
-    For any other kind a model is fitted and asked for the empty cells (``Conditional``, ``synthesizers.conditioning``).
+    Of any other kind a model is fitted and asked for empty cells (``Conditional``, ``synthesizers.conditioning``).
+    Real rows stay what they are with such cells in them: nothing here is for release.
     """
 
     @classmethod
@@ -122,4 +123,22 @@ class Filling(Protocol):
         Known cells come back bit for bit. A row is not made where a hole could not be filled, or only so that ``keeps``
         does not hold. ``resample`` asks for a table that also differs from those of other seeds by what is not known
         of the law, as multiple imputation needs it.
+        """
+
+    @classmethod
+    def vary(
+        cls,
+        rows: pl.DataFrame,
+        schema: Schema,
+        redrawn: Mapping[str, NDArray[np.bool_]],
+        law: pl.DataFrame,
+        parameters: Mapping[str, Any],
+        seed: int,
+        progress: Progress,
+        keeps: Keeps,
+    ) -> Completed:
+        """Return ``rows`` (the modelled columns of ``schema``) with some cells drawn anew given the row's others.
+
+        ``redrawn`` says for each column which rows; the other cells come back bit for bit. The law is learned from the
+        rows of ``law``, to which ``rows`` belong. A row is not made as with :meth:`fill`.
         """

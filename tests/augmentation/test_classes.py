@@ -46,7 +46,7 @@ def test_a_class_that_is_asked_for_and_has_no_row_counts_none() -> None:
 def test_given_rows_have_the_values_of_their_class_and_bins_stay_open() -> None:
     found = Classes.of(TABLE, [Axis("port"), MILES])
     place = found.number(pl.DataFrame({"port": ["LGA"], "miles": [1]}, schema=found.members.schema))
-    assert found.given({place: 3}).to_dict(as_series=False) == {"port": ["LGA"] * 3}
+    assert found.given(place).to_dict(as_series=False) == {"port": ["LGA"]}
 
 
 @pytest.mark.parametrize("dtype", [pl.Int16, pl.Float32, pl.Date, pl.Datetime("us")])

@@ -83,6 +83,22 @@ class Forest:
         chosen = Parameters.model_validate({"kind": "forest", **parameters, "privacy": "low"})
         return filling.fill(table, schema, columns, chosen, seed, progress, keeps, resample=resample, law=law)
 
+    @classmethod
+    def vary(
+        cls,
+        rows: pl.DataFrame,
+        schema: Schema,
+        redrawn: Mapping[str, NDArray[np.bool_]],
+        law: pl.DataFrame,
+        parameters: Mapping[str, Any],
+        seed: int,
+        progress: Progress,
+        keeps: Keeps,
+    ) -> Completed:
+        """Return ``rows`` with some cells drawn anew (``filling``); ``privacy`` is taken to be low."""
+        chosen = Parameters.model_validate({"kind": "forest", **parameters, "privacy": "low"})
+        return filling.vary(rows, schema, redrawn, law, chosen, seed, progress, keeps)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Nothing: a forest ends as it should."""

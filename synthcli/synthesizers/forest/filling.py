@@ -14,9 +14,10 @@ that they were grown on too, and a filled cell may be that of another row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -76,18 +77,56 @@ def fill(
         links[name] = state.link(name, parameters, stage_seed(seed, "turn", sweep), resample)
         state.draw(links[name], holes[name], generator(seed, "fill", sweep, name))
     rows = np.unique(np.concatenate([np.zeros(0, np.int64), *holes.values()]))
-    filled = state.decoded(rows, seed)
-    for turn in range(_TURNS):
-        broken = rows[~keeps(filled)]
-        if not len(broken):
-            break
+    done = state.kept(links, holes, rows, keeps, seed)
+    whole = ~done.table.select(pl.any_horizontal(pl.col(columns).is_null())).to_series().to_numpy()
+    made = np.ones(own, np.bool_)
+    made[rows] = done.made & whole
+    return Completed(_with_rows(table, done.table, rows, columns), made)
+
+
+def vary(
+    rows: pl.DataFrame,
+    schema: Schema,
+    redrawn: Mapping[str, NDArray[np.bool_]],
+    law: pl.DataFrame,
+    parameters: Parameters,
+    seed: int,
+    progress: Progress,
+    keeps: Keeps,
+) -> Completed:
+    """Return ``rows`` with some cells drawn anew, in turns: each given all other cells of its row as they then are.
+
+    ``redrawn`` says for each column which rows. Trees learn from the rows of ``law``, to which ``rows`` belong. It is a
+    Gibbs sampler that starts at the rows themselves: of rows of that law it makes rows of that law, which keep cells
+    and, in the few turns that are taken, some of what the others were. A row is not made as with :func:`fill`.
+    """
+    edge, numbers = boundary.learn(law.select(schema.names), schema)
+    plain = rows.select(schema.names).fill_nan(None)
+    coded = {name: in_cells(values, edge.codes[name]) for name, values in numbers.items()}
+    own, _ = edge.encode(plain)
+    codes = {
+        name: np.concatenate([_encoded(own[name], plain[name], column), column.codes]) for name, column in coded.items()
+    }
+    everyone = rows.height + np.arange(law.height)
+    todo = [name for name in schema.names if name in redrawn and name in coded]
+    open_cells = plain.with_columns(pl.when(~pl.Series(redrawn[name])).then(pl.col(name)).alias(name) for name in todo)
+    whole = {name: Coded(codes[name], column.size, column.cells) for name, column in coded.items()}
+    state = _State(edge, whole, codes, dict.fromkeys(todo, everyone), open_cells)
+    places = {name: np.flatnonzero(redrawn[name]) for name in todo}
+    links: dict[str, Link] = {}
+    for number, name in enumerate(todo):
+        progress(number / len(todo), f"column {name}")
+        links[name] = state.link(name, parameters, stage_seed(seed, "vary"), False)
+    for sweep in range(SWEEPS):
         for name in todo:
-            state.draw(links[name], np.intersect1d(holes[name], broken), generator(seed, "again", turn, name))
-        filled = state.decoded(rows, stage_seed(seed, "again", turn))
-    whole = ~filled.select(pl.any_horizontal(pl.col(columns).is_null())).to_series().to_numpy()
-    made = np.ones(table.height, np.bool_)
-    made[rows] = keeps(filled) & whole
-    return Completed(_with_rows(table, filled, rows, columns), made)
+            state.draw(links[name], places[name], generator(seed, "vary", sweep, name))
+    return state.kept(links, places, np.arange(rows.height), keeps, seed)
+
+
+def _encoded(numbers: NDArray[Any], series: pl.Series, column: Coded) -> Codes:
+    """Return a column's cells from what crossed the boundary: numbers, or codes of categories."""
+    codes = numbers if column.cells is None else column.cells.encode(numbers)
+    return np.where(series.is_null().to_numpy(), column.size - 1, codes).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +170,22 @@ class _State:
         for number, tree in enumerate(link.trees):
             mine = rows[which == number]
             self.codes[link.name][mine] = tree.draw(codes, mine, random)
+
+    def kept(
+        self, links: Mapping[str, Link], places: Mapping[str, Codes], rows: Codes, keeps: Keeps, seed: int
+    ) -> Completed:
+        """Return ``rows`` as they now are, with the cells at ``places`` drawn anew in those that break a rule."""
+        filled = self.decoded(rows, seed)
+        for turn in range(_TURNS):
+            broken = np.flatnonzero(~keeps(filled))
+            if not len(broken):
+                break
+            for name, link in links.items():
+                self.draw(link, np.intersect1d(places[name], rows[broken]), generator(seed, "again", turn, name))
+            order = np.arange(len(rows))
+            order[broken] = len(rows) + np.arange(len(broken))
+            filled = pl.concat([filled, self.decoded(rows[broken], stage_seed(seed, "again", turn))])[order]
+        return Completed(filled, keeps(filled))
 
     def decoded(self, rows: Codes, seed: int) -> pl.DataFrame:
         """Return ``rows`` with the table's known cells and the filled ones."""
