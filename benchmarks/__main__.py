@@ -126,6 +126,13 @@ def split_large(folder: Path) -> None:
     show(benchmark.name, *_spread(benchmark, compare(benchmark, 2)))
 
 
+def augmentation(folder: Path) -> None:
+    """What augmentation brings and costs; writes docs/augment-measured.md."""
+    from benchmarks.augmentation import augmentation as measured
+
+    measured(folder)
+
+
 def audits(folder: Path) -> None:
     """The audit as whole processes, beside SDMetrics' report; writes the page in the docs."""
     from benchmarks.audit import audits as measure_audits
@@ -225,6 +232,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "split": split,
     "split_large": split_large,
     "audits": audits,
+    "augmentation": augmentation,
     "generators": generators,
     "marginals": marginals,
     "forest": forest,

@@ -55,7 +55,7 @@ def neighbours(matrix: Floats, encoding: Features, seed: int) -> Floats:
         found: Floats = KNNImputer(n_neighbors=_NEIGHBOURS).fit(wide[donors]).transform(wide)
         return found
 
-    return _through_indicators(matrix, encoding, imputed)
+    return through_indicators(matrix, encoding, imputed)
 
 
 def rounds(matrix: Floats, encoding: Features, seed: int) -> Floats:
@@ -95,7 +95,7 @@ FILLERS: dict[str, Filler] = {
 }
 
 
-def _through_indicators(matrix: Floats, encoding: Features, impute: Callable[[Floats], Floats]) -> Floats:
+def through_indicators(matrix: Floats, encoding: Features, impute: Callable[[Floats], Floats]) -> Floats:
     """Return the matrix filled by ``impute``, which sees numbers in units of their spread and indicator columns."""
     filled = mean_mode(matrix, encoding, 0)
     usable = [at for at in range(matrix.shape[1]) if not np.isnan(matrix[:, at]).all()]

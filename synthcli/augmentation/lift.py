@@ -150,7 +150,7 @@ def measure_lift(
 
     Rows without a target are left out, and holdout rows of a class that the training part lacks.
     """
-    task = _Task.of(train, holdout, schema, terms)
+    task = Task.of(train, holdout, schema, terms)
     if isinstance(task, str):
         return unmeasured(task, terms.target, holdout.height)
     known = train.filter(pl.col(terms.target).is_not_null())
@@ -186,7 +186,7 @@ def _steps(sizes: int) -> list[int]:
     return [0, 2] if sizes == 2 else list(range(sizes))
 
 
-def _scored(task: _Task, rows: pl.DataFrame, seed: int, arm: Arm) -> dict[str, Floats] | str:
+def _scored(task: Task, rows: pl.DataFrame, seed: int, arm: Arm) -> dict[str, Floats] | str:
     """Return the scores of a model trained on what ``arm`` makes of ``rows``, or why there is none."""
     try:
         return task.scores(arm(rows, task.encoding, seed), task.prior(rows), seed)
@@ -198,7 +198,7 @@ def _scored(task: _Task, rows: pl.DataFrame, seed: int, arm: Arm) -> dict[str, F
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
+class Task:
     """What is predicted from what, and the holdout that predictions are scored on.
 
     ``encoding`` is that of all modelled columns; ``place`` is the target's, ``features`` those of the features.
@@ -216,7 +216,7 @@ class _Task:
     terms: Terms
 
     @classmethod
-    def of(cls, train: pl.DataFrame, holdout: pl.DataFrame, schema: Schema, terms: Terms) -> _Task | str:
+    def of(cls, train: pl.DataFrame, holdout: pl.DataFrame, schema: Schema, terms: Terms) -> Task | str:
         """Return the task, or why it cannot be set."""
         names = [each.name for each in schema.modelled]
         if terms.target not in names:
@@ -317,7 +317,7 @@ _DETAIL = {
 
 
 def _point(
-    rows: int, arm: str, found: Mapping[str, Sequence[Mapping[str, Floats]]], task: _Task, effort: Effort, why: str
+    rows: int, arm: str, found: Mapping[str, Sequence[Mapping[str, Floats]]], task: Task, effort: Effort, why: str
 ) -> Point:
     own, real = found[arm], found[REAL]
     names = list(real[0] if real else own[0] if own else {task.primary: None})
@@ -333,13 +333,13 @@ def _point(
 
 
 def _gain(
-    name: str, own: Sequence[Mapping[str, Floats]], other: Sequence[Mapping[str, Floats]], task: _Task
+    name: str, own: Sequence[Mapping[str, Floats]], other: Sequence[Mapping[str, Floats]], task: Task
 ) -> Estimate:
     """Return the mean paired difference in a metric."""
     return _estimate(name, np.array([a[name] - b[name] for a, b in zip(own, other, strict=True)]), task, gain=True)
 
 
-def _estimate(name: str, values: Floats, task: _Task, *, gain: bool = False) -> Estimate:
+def _estimate(name: str, values: Floats, task: Task, *, gain: bool = False) -> Estimate:
     """Return the estimate of a mean over repetitions; ``values`` has a row a repetition, a column a weighting."""
     value, half = _mean_and_half_width(values)
     bounds: tuple[float | None, float | None] = (
@@ -377,7 +377,7 @@ def _direction(name: str) -> Literal["higher", "lower"]:
 
 
 def _judged(
-    task: _Task, points: Sequence[Point], largest: Mapping[str, Sequence[Mapping[str, Floats]]], effort: Effort
+    task: Task, points: Sequence[Point], largest: Mapping[str, Sequence[Mapping[str, Floats]]], effort: Effort
 ) -> Lift:
     own = points[-1]
     gain = next((estimate for estimate in own.gains if estimate.name == task.primary), None)

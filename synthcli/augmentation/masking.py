@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from synthcli.augmentation.baselines import FILLERS
+from synthcli.augmentation.baselines import FILLERS, Filler
 from synthcli.augmentation.impute import Impute
 from synthcli.augmentation.recipe import Recipe
 from synthcli.errors import BadTableError, EngineError
@@ -78,9 +78,10 @@ def measure_masking(
     seed: int,
     effort: Effort,
     progress: Progress,
-    methods: Sequence[str] = (*FILLERS, OWN),
+    fillers: Mapping[str, Filler] = FILLERS,
 ) -> dict[str, Any]:
     """Return by pattern and method how well hidden cells are filled, as plain data for the report."""
+    methods = (*fillers, OWN)
     columns = [name for name in wish.columns if table[name].drop_nulls().n_unique() > 1]
     encoding = Features.fit(table, schema.modelled)
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
@@ -92,7 +93,11 @@ def measure_masking(
         part = table[np.sort(generator(own, "rows").permutation(table.height)[: effort.rows])]
         truth = encoding.matrix(part)
         hidden = _hidden(truth, encoding, columns, pattern, generator(own, "hidden", pattern))
-        filled = _filled(method, part, truth, hidden, encoding, schema, wish, recipe, stage_seed(own, method, pattern))
+        filled = (
+            _own(part, hidden, encoding, schema, wish, recipe, stage_seed(own, method, pattern))
+            if method == OWN
+            else fillers[method](np.where(hidden, np.nan, truth), encoding, stage_seed(own, method, pattern))
+        )
         if filled is None:
             continue
         scores = _scores(truth, filled, hidden, encoding)
@@ -154,20 +159,10 @@ def _logistic(odds: Floats) -> Floats:
     return chances
 
 
-def _filled(
-    method: str,
-    part: pl.DataFrame,
-    truth: Floats,
-    hidden: Flags,
-    encoding: Features,
-    schema: Schema,
-    wish: Impute,
-    recipe: Recipe,
-    seed: int,
+def _own(
+    part: pl.DataFrame, hidden: Flags, encoding: Features, schema: Schema, wish: Impute, recipe: Recipe, seed: int
 ) -> Floats | None:
-    """Return the matrix with the hidden cells filled by ``method``; ``None`` where it could not."""
-    if method != OWN:
-        return FILLERS[method](np.where(hidden, np.nan, truth), encoding, seed)
+    """Return the matrix with the hidden cells filled by the augmentation; ``None`` where it could not fill all."""
     holed = part.with_columns(
         pl.when(pl.Series(hidden[:, at])).then(None).otherwise(pl.col(column.name)).alias(column.name)
         for at, column in enumerate(encoding.columns)

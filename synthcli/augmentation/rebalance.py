@@ -254,9 +254,9 @@ def _vary(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress)
             redrawn,
             law,
             recipe.parameters,
-            stage_seed(seed, turn),
+            stage_seed(seed, "turn", turn),
             progress,
-            recipe.keeps(one.table),
+            keeps,
         )
         found.append(done.table.filter(pl.Series(done.made)))
         lacking -= found[-1].height
