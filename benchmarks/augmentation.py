@@ -93,9 +93,9 @@ def lifts() -> Iterator[str]:
     """Yield the lift reports in full effort: the rarer class raised to one half, and twice as many rows."""
     yield "\n## The lift reports\n"
     yield (
-        "`lift: full`: 10 repetitions, 5 sizes, all training rows. Rebalanced to one half of each class. The first two "
-        "columns of figures are of the largest size; then the gain over the rows as they are by number of training "
-        "rows; * its 95 % interval leaves out 0.\n"
+        "`lift: full`: 10 repetitions, 5 sizes, all training rows. Rebalanced to one half of each class. The first "
+        "four figures are of the largest size; then the gain in PR AUC over the rows as they are by number of training "
+        "rows (of these themselves their PR AUC); * its 95 % interval leaves out 0.\n"
     )
     for name in TABLES:
         train, holdout, schema, terms = sides(name)

@@ -60,7 +60,7 @@ def upsampling(wish: Upsample, own: Arm, whole_rows: int) -> Mapping[str, Arm]:
         plan = wish.scaled(Fraction(rows.height, whole_rows)).plan(rows)
         more = generator(seed, "copies").integers(0, rows.height, int(plan["drawn"]))
         matrix = encoding.matrix(rows)
-        return Training(np.concatenate([matrix, matrix[more]]))
+        return Training(matrix[more] if wish.whole else np.concatenate([matrix, matrix[more]]))
 
     return {REAL: as_they_are, "random oversampling": copies, OWN: own}
 

@@ -52,7 +52,7 @@ def neighbours(matrix: Floats, encoding: Features, seed: int) -> Floats:
 
     def imputed(wide: Floats) -> Floats:
         donors = np.random.default_rng(seed).permutation(len(wide))[:DONORS]
-        found: Floats = KNNImputer(n_neighbors=_NEIGHBOURS).fit(wide[donors]).transform(wide)
+        found: Floats = KNNImputer(n_neighbors=_NEIGHBOURS, keep_empty_features=True).fit(wide[donors]).transform(wide)
         return found
 
     return through_indicators(matrix, encoding, imputed)

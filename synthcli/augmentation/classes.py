@@ -102,7 +102,7 @@ class Classes:
 
     def given(self, number: int) -> pl.DataFrame:
         """Return the cells that all rows of a class have in common, one row: those of columns that are not binned."""
-        return self.members.select(axis.name for axis in self.axes if axis.edges is None)[number]
+        return self.members[number].select(axis.name for axis in self.axes if axis.edges is None)
 
     @property
     def binned(self) -> bool:

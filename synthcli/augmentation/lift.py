@@ -300,7 +300,8 @@ def _unfit(codes: Floats, classes: int) -> str:
 
 def _constant(train: pl.Series, known: Floats) -> str:
     """Return why a number cannot be predicted, or nothing."""
-    if len(np.unique(numbers(train))) < 2 or len(np.unique(known)) < 2:
+    there = numbers(train)
+    if len(np.unique(there[~np.isnan(there)])) < 2 or len(np.unique(known)) < 2:
         return "the target has fewer than two values in the training part or the holdout"
     return ""
 

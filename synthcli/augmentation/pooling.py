@@ -44,14 +44,16 @@ def pooled(values: Sequence[float], variances: Sequence[float], complete_df: flo
     """
     m = len(values)
     value, within = float(np.mean(values)), float(np.mean(variances))
-    between = float(np.var(values, ddof=1)) * (1 + 1 / m)
+    # The mean of equal values may differ from them by rounding.
+    between = float(np.var(values, ddof=1)) * (1 + 1 / m) if np.ptp(values) else 0.0
     total = within + between
     if total == 0:
         return Pooled(value, 0.0, value, value, complete_df, 0.0)
     share = between / total
     old = (m - 1) / share**2 if share else inf
     seen = inf if complete_df == inf else (complete_df + 1) / (complete_df + 3) * complete_df * (1 - share)
-    df = old if seen == inf else seen if old == inf else old * seen / (old + seen)
+    # Where rows within a table do not vary, what they leave open is not known by them.
+    df = old if seen in (inf, 0) else seen if old == inf else old * seen / (old + seen)
     ratio = between / within if within else inf
     fmi = 1.0 if ratio == inf else (ratio + 2 / (df + 3)) / (1 + ratio) if share else 0.0
     half = student_quantile(0.5 + LEVEL / 2, min(df, 1e9)) * sqrt(total)
@@ -64,11 +66,11 @@ def pool_tables(tables: Sequence[pl.DataFrame], schema: Schema, columns: Sequenc
     for name in columns:
         if schema[name].kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
             counts = category_counts(tables[0][name])
-            levels = counts.filter(pl.col(counts.columns[1]) >= _LEAST_ROWS)["level"][:_MOST_LEVELS]
-            for level in levels:
-                label = str(level).lower() if isinstance(level, bool) else str(level)
+            for level in counts["level"][:_MOST_LEVELS]:
                 hits = [(table[name].drop_nulls() == level).cast(pl.Float64) for table in tables]
-                found.append(_entry(name, f"share of {label}", hits))
+                if min(float(each.sum()) for each in hits) >= _LEAST_ROWS:
+                    label = str(level).lower() if isinstance(level, bool) else str(level)
+                    found.append(_entry(name, f"share of {label}", hits))
         elif schema[name].kind is Kind.NUMERIC:
             known = [pl.Series(numbers(table[name])).drop_nans() for table in tables]
             found.append(_entry(name, "mean", known))

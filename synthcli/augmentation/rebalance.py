@@ -61,6 +61,8 @@ class Rebalance:
         table, as many as belong to a class.
     least
         Training rows that a class must have for more of it to be drawn.
+    loose
+        Whether there may be more rows than asked for, where these have no room for all real ones.
     """
 
     axes: tuple[Axis, ...]
@@ -70,10 +72,11 @@ class Rebalance:
     whole: bool = False
     rows: int | None = None
     least: int = MIN_CLASS_ROWS
+    loose: bool = False
 
     def scaled(self, part: Fraction) -> Rebalance:
-        """Return the wish for a table of ``part`` of the rows."""
-        return replace(self, rows=None if self.rows is None else round(self.rows * part))
+        """Return the wish for a table of ``part`` of the rows, whose classes have shares of their own."""
+        return replace(self, rows=None if self.rows is None else round(self.rows * part), loose=True)
 
     def plan(self, table: pl.DataFrame) -> Mapping[str, Any]:
         """Return each class's rows now and in the output, as plain data."""
@@ -147,14 +150,15 @@ def _drawn(counts: Mapping[int, int], asked: Mapping[int, Fraction], wish: Rebal
     groups = {**{number: counts[number] for number in asked}, **({_REST: sum(rest.values())} if rest else {})}
     shares = completed(groups, asked)
     rows = None if wish.rows is None else wish.rows - (0 if wish.whole else outside)
-    if rows is not None and rows < 0:
+    if rows is not None and rows < 0 and not wish.loose:
         raise BadTableError(
             f"{wish.rows:,} rows have no room for the {outside:,} real rows without a class", "ask for more rows"
         )
     if wish.whole:
         wanted = apportioned(sum(counts.values()) if rows is None else rows, shares)
     else:
-        found = enlarged(groups, shares, rows)
+        least = sum(enlarged(groups, shares).values()) if wish.loose else 0
+        found = enlarged(groups, shares, None if rows is None else max(rows, least))
         wanted = {number: found[number] - count for number, count in groups.items()}
     drawn = {number: wanted[number] for number in asked}
     return {**drawn, **_among(rest, wanted.get(_REST, 0), wish.least)}
@@ -246,7 +250,7 @@ def _vary(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress)
     found: list[pl.DataFrame] = []
     lacking = rows
     for turn in range(_TURNS):
-        start = law[np.sort(random.permutation(own * -(-lacking // own))[:lacking] % own)]
+        start = law[random.permutation(own)[np.arange(lacking) % own]]
         redrawn = _redrawn(lacking, open_columns, random)
         done = recipe.filling.vary(
             start,

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from synthcli.config.models import Constraint, ProtectionSection
-from synthcli.constraints import holds
+from synthcli.constraints import columns_of, holds
 from synthcli.errors import BadTableError
 from synthcli.protection import Protected, protect
 from synthcli.schema import Kind, Schema
@@ -44,6 +44,7 @@ class Fitted(NamedTuple):
         A category that the protected rows lack says nothing to the generator: it counts as empty while the row is drawn
         and is put back.
         """
+        given = given.fill_nan(None)
         seen, schema = self.protected.table, self.model.schema
         names = [name for name in given.columns if schema[name].kind in (Kind.CATEGORICAL, Kind.BOOLEAN)]
         levels = {name: seen[name].unique().implode() for name in names}
@@ -92,7 +93,9 @@ class Recipe:
         """
         if self.kind != "forest" or self.parameters.get("order"):
             return self
-        return replace(self, parameters={**self.parameters, "order": list(columns)})
+        # Columns of a rule are learned in other coordinates, and have no place in the order.
+        ruled = {name for rule in self.constraints for name in columns_of(rule)}
+        return replace(self, parameters={**self.parameters, "order": [name for name in columns if name not in ruled]})
 
     def fit(self, table: pl.DataFrame, schema: Schema, seed: int, progress: Progress) -> Fitted:
         """Protect ``table`` and fit on what remains; raises ``BadTableError`` where nothing does."""

@@ -15,6 +15,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
+#: A variance up to this is none, for numbers of about 1.
+_NO_SPREAD = 1e-24
 #: Cells of a block of weightings that are worked on at once.
 _BLOCK = 1 << 22
 
@@ -116,13 +118,17 @@ def classification(
 
 
 def regression(truth: Floats, predicted: Floats, weights: npt.NDArray[np.uint8]) -> dict[str, Floats]:
-    """Return R² (``lift.r2``) under each weighting: 1 - squared error over variance; the mean scores 0."""
-    squared = (truth - predicted) ** 2
+    """Return R² (``lift.r2``) under each weighting: 1 - squared error over variance; the mean scores 0.
+
+    So does everything under a weighting in which the truth does not vary.
+    """
+    squared, centred = (truth - predicted) ** 2, truth - truth.mean()
     parts = []
     for block in _blocks(weights):
         total = block.sum(axis=1)
-        variance = block @ truth**2 / total - (block @ truth / total) ** 2
-        parts.append(1 - (block @ squared / total) / np.maximum(variance, 1e-300))
+        variance = block @ centred**2 / total - (block @ centred / total) ** 2
+        error = np.divide(block @ squared / total, variance, out=np.ones(len(block)), where=variance > _NO_SPREAD)
+        parts.append(1 - error)
     return {"lift.r2": np.concatenate(parts)}
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from synthcli.reports.terminal import facts_report, plain_table
@@ -27,6 +27,8 @@ METRICS = {
     "lift.r2": "R²",
 }
 _STYLES = {"helps": "bold green", "hurts": "bold red", "no measurable gain": "bold yellow", "not measured": "yellow"}
+#: What is told of filled cells, and its heads.
+_FIGURES = {"right": "right", "error": "error/sd", "tvd": "TVD", "pairs": "pairs", "dependence": "dependence"}
 #: What arms are called.
 ARMS = {"real": "rows as they are", "augmentation": "this augmentation"}
 
@@ -111,26 +113,24 @@ def headline(document: Row) -> str:
         return ""
     if lift["verdict"] == "not measured":
         return f"NOT MEASURED  what a model gains: {lift['reason']}"
-    what = f"predicting {lift['target']} from the rows after {_doing(document)}"
-    return f"{lift['verdict'].upper()}  {what}"
+    return f"{lift['verdict'].upper()}  a model of {lift['target']}, trained after {_doing(document)}"
 
 
 def reasons(document: Row) -> Iterator[str]:
     """Yield the figures behind the verdict, and how it compares with simpler means."""
-    lift = document["lift"]
-    if lift is None or lift["verdict"] == "not measured":
-        return
-    gain = own_gain(lift)
-    name = METRICS[lift["primary"]]
-    yield (
-        f"{name} {signed(gain['value'])} ({signed(gain['low'])} … {signed(gain['high'])}) over the rows as they are, "
-        f"on {lift['holdout_rows']:,} holdout rows, {lift['repetitions']} repetitions"
-    )
-    for words, arms in compared(lift).items():
-        yield f"{words} {', '.join(arms)}"
-    if document["gate"] is not None:
-        wanted = document["gate"]["demand"].replace("_", " ")
-        yield f"the gate demands {wanted}: {'holds' if document['gate']['passed'] else 'FAILS, no table was written'}"
+    lift, gate = document["lift"], document["gate"]
+    if lift is not None and lift["verdict"] != "not measured":
+        gain = own_gain(lift)
+        interval = f"{signed(gain['low'])} … {signed(gain['high'])}"
+        yield (
+            f"{METRICS[lift['primary']]} {signed(gain['value'])} ({interval}) over the rows as they are, on "
+            f"{lift['holdout_rows']:,} holdout rows, {lift['repetitions']} repetitions"
+        )
+        for words, arms in compared(lift).items():
+            yield f"{words} {', '.join(arms)}"
+    if gate is not None:
+        outcome = "holds" if gate["passed"] else "FAILS, no table was written"
+        yield f"the gate demands {gate['demand'].replace('_', ' ')}: {outcome}"
 
 
 def compared(lift: Row) -> dict[str, list[str]]:
@@ -156,7 +156,9 @@ def signed(value: float | None) -> str:
     >>> signed(0.0123), signed(-0.5)
     ('+0.012', '-0.500')
     """
-    return "–" if value is None else f"{value:+.3f}"
+    if value is None:
+        return "–"
+    return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"
 
 
 def _doing(document: Row) -> str:
@@ -170,7 +172,7 @@ def _headline(document: Row) -> list[RenderableType]:
     line = headline(document)
     if not line:
         return []
-    told = [Text(f"  {visible(reason)}") for reason in reasons(document)]
+    told = [Padding(Text(visible(reason)), (0, 0, 0, 2)) for reason in reasons(document)]
     return [Text(visible(line), style=_STYLES[document["lift"]["verdict"]]), *told, Rule(style="dim")]
 
 
@@ -296,13 +298,12 @@ def _find(estimates: Sequence[Row], name: str) -> Row | None:
 def _masking(masking: Row) -> Iterator[RenderableType]:
     """Yield a table for each pattern in which known cells were hidden."""
     for pattern in masking["patterns"]:
-        table: Table = plain_table(pattern["title"], "right", "error/sd", "TVD", "dependence")
+        yield Text(f"a fifth of the known cells, {pattern['title']}", style="bold")
+        table = plain_table("filled by", *_FIGURES.values())
         for row in pattern["methods"]:
-            figures = [row[key] for key in ("right", "error", "tvd", "dependence")]
             style = "bold" if row["method"] == "augmentation" else ""
-            table.add_row(
-                Text(arm_name(row["method"]) if row["method"] != "augmentation" else "this augmentation", style=style),
-                *("–" if figure is None else number(figure["value"]) for figure in figures),
-            )
+            figures = (None if row[key] is None else row[key]["value"] for key in _FIGURES)
+            table.add_row(Text(arm_name(row["method"]), style=style), *map(number, figures))
         yield table
+        yield Text()
     yield Text(masking["legend"], style="dim")

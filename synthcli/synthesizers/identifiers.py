@@ -218,7 +218,8 @@ def _after(pattern: Pattern, taken: pl.Series) -> int:
     """Return the position after the last of the ids ``taken`` in a run; 0 where ids are no run."""
     if not isinstance(pattern, Integers) or not pattern.run or not taken.count():
         return 0
-    last = int(taken.abs().max())  # type: ignore[arg-type]
+    known = taken.filter(taken.is_finite()) if taken.dtype.is_float() else taken
+    last = int(known.abs().max() or 0)  # type: ignore[arg-type]
     first: int = 10 ** (pattern.least - 1)
     return max(last - first + 1, 0)
 

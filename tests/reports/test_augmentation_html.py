@@ -167,7 +167,7 @@ def test_the_verdict_is_large_and_coloured_with_the_gain_and_its_interval_below(
     assert found.get("class") == class_
     assert found.findtext("h1") == verdict.upper()
     assert words(found.find("p[@class='sentence']")) == (
-        "Predicting late from the rows after rebalancing late: PR AUC +0.050 (+0.040 … +0.060) over the rows as they "
+        "A model of late, trained after rebalancing late: PR AUC +0.050 (+0.040 … +0.060) over the rows as they "
         "are, on 500 holdout rows, 3 repetitions."
     )
     assert words(found.find("ul/li")) == "Better than SMOTE-NC (+0.070)"

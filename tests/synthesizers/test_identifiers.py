@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthcli.errors import BadTableError
+from synthcli.synthesizers import identifiers
 from synthcli.synthesizers.identifiers import Integers, Pattern, Strings, from_dict, learn, make, to_dict
 
 
@@ -181,3 +182,66 @@ def test_ids_of_full_width_are_made() -> None:
     made = make(pattern, 5000, seed=1)
     assert made.is_unique().all()
     assert set(made.str.len_chars()) == {128}
+
+
+def beside(ids: list[Any], rows: int, dtype: Any = None, seed: int = 5) -> pl.Series:
+    """Return ids for rows that stand beside those of ``ids``."""
+    taken = pl.Series(ids, dtype=dtype)
+    return identifiers.fresh(learn(taken), rows, seed, taken)
+
+
+def test_ids_beside_a_run_go_on_after_its_last_and_leave_its_gaps() -> None:
+    assert beside([7, 3, 5, 4], rows=3).to_list() == [8, 9, 10]
+    assert beside([-1, -2, -4], rows=2).to_list() == [-5, -6]
+    assert beside([98, 99], rows=2).to_list() == [100, 101], "a digit more than any"
+    assert beside([0, 1, 2], rows=2).to_list() == [3, 4]
+    assert beside([1.0, 2.0, 3.0, None], rows=40, dtype=pl.Float64).drop_nulls().head(2).to_list() == [4.0, 5.0]
+    # The same ids with no heed to those taken are these very ones: the canary.
+    assert make(learn(pl.Series([1, 2, 3])), 3, seed=5).to_list() == [1, 2, 3]
+
+
+def test_scattered_numbers_beside_others_are_none_of_them() -> None:
+    # 45 of the 90 numbers of two digits, no run: the other 45 are left, and then three digits begin.
+    taken = [10, 99, *range(11, 98, 8)]
+    new = beside(taken, rows=90 - len(taken))
+    assert sorted([*taken, *new]) == list(range(10, 100))
+    more = beside(taken, rows=90 - len(taken) + 5)
+    assert sorted(more)[:-5] == sorted(new)
+    assert all(100 <= number <= 999 for number in sorted(more)[-5:])
+
+
+def test_ids_beside_others_share_of_missing_cells_is_kept() -> None:
+    new = beside([f"K{at:03d}" if at % 2 else None for at in range(400)], rows=400)
+    assert len(new) == 400
+    assert new.null_count() == pytest.approx(200, abs=40)
+    assert new.drop_nulls().is_unique().all()
+
+
+def test_a_type_without_room_beside_its_ids_is_refused() -> None:
+    assert sorted(beside([1, 50, 99], rows=124, dtype=pl.Int8)) == sorted(set(range(1, 128)) - {1, 50, 99})
+    with pytest.raises(BadTableError, match="room for 127 different ids"):
+        beside([1, 50, 99], rows=125, dtype=pl.Int8)
+
+
+def test_infinite_numbers_are_no_end_of_a_run() -> None:
+    assert beside([1.0, 2.0, 3.0, float("inf"), float("nan")], rows=2).to_list() == [4.0, 5.0]
+
+
+def test_no_rows_beside_others_and_rows_beside_none() -> None:
+    assert beside(["a1", "b2"], rows=0).dtype == pl.String
+    assert len(beside([3, 4], rows=0)) == 0
+    assert beside([None, None], rows=3, dtype=pl.Int32).null_count() == 3
+
+
+@given(columns, st.integers(0, 120), st.integers(0, 2**40))
+def test_ids_beside_others_are_unique_and_none_of_them(ids: list[Any], rows: int, seed: int) -> None:
+    taken = pl.Series(ids, dtype=pl.Int64 if isinstance(ids[0], int | None) else pl.String)
+    # A run that ends where its type ends has no room after it, and is refused; such are too few to look for here.
+    pattern = learn(taken)
+    new = identifiers.fresh(pattern, rows, seed, taken)
+    present = new.drop_nulls()
+    assert len(new) == rows
+    assert new.dtype == taken.dtype
+    assert present.is_unique().all()
+    assert not set(present) & set(taken.drop_nulls())
+    assert new.equals(identifiers.fresh(pattern, rows, seed, taken))

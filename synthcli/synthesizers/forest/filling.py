@@ -5,8 +5,9 @@ from rather than predicted by (Doove, van Buuren & Dusseldorp 2014, doi:10.1016/
 could fill holes too, by weighting; but where every column is given all others nothing has to be weighted, so that the
 law is closer and a hole costs one walk down a tree.
 
-In the first turn a hole elsewhere counts as a value of its own; in the next its filling does. Columns that are not to
-be filled keep their holes as that value: that a flight has no delay says something about the rest of it.
+In the first turn a hole elsewhere counts as a value of its own, as far as rows show what it means; of columns that are
+missing together the first is filled without the others. In the next turn their filling counts. Columns that are not to
+be filled keep their holes as a value: that a flight has no delay says something about the rest of it.
 
 Privacy is no concern here, since the table that is filled is real itself: leaves are small, trees draw from the rows
 that they were grown on too, and a filled cell may be that of another row.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ Codes = NDArray[np.int64]
 
 #: Turns through the columns. More bring nothing that can be measured.
 SWEEPS = 2
+#: Rows with a hole elsewhere that trees must have seen to learn what it means, and how often they must show one, as a
+#: part of how often rows to be filled do.
+_HOLES, _AS_OFTEN = 50, 0.5
 #: Times that the holes of rows which break a rule are filled anew.
 _TURNS = 50
 
@@ -55,10 +59,10 @@ def fill(
 ) -> Completed:
     """Return ``table`` with the holes of ``columns`` filled; known cells come back bit for bit.
 
-    A row is not made where its filled cells break a rule (``keeps``) however often they are drawn, or where a column
-    has no known cell at all. ``resample`` draws the rows that each tree learns from with replacement, so that tables
-    filled with different seeds differ by what one does not know of the law, too (Rubin's *proper* imputation).
-    Trees learn from the rows of ``law``, where these are given, and else from those of the table itself.
+    A row is not made, and stays as it is, where its filled cells break a rule (``keeps``) however often they are drawn,
+    or where a column has no known cell at all. ``resample`` draws the rows that trees learn from with replacement, so
+    that tables filled with different seeds differ by what one does not know of the law, too (Rubin's *proper*
+    imputation). Trees learn from the rows of ``law``, where these are given, else from those of the table itself.
     """
     own = table.height
     plain = table.select(schema.names).fill_nan(None)
@@ -70,18 +74,24 @@ def fill(
     first = 0 if law is None else own
     known = {name: first + np.flatnonzero(~missing[name][first:]) for name in columns}
     state = _State(edge, coded, {name: column.codes.copy() for name, column in coded.items()}, known, plain)
-    todo = sorted((name for name in columns if name in coded and len(holes[name])), key=lambda name: len(holes[name]))
+    todo = [name for name in columns if name in coded and len(holes[name]) and len(known[name])]
+    todo.sort(key=lambda name: len(holes[name]))
+    times = _times(stacked.height, seed) if resample else None
+    empty = {name: missing[name] for name in todo}
     links: dict[str, Link] = {}
     for number, (sweep, name) in enumerate((sweep, name) for sweep in range(SWEEPS) for name in todo):
         progress(number / (SWEEPS * len(todo)), f"column {name}, turn {sweep + 1} of {SWEEPS}")
-        links[name] = state.link(name, parameters, stage_seed(seed, "turn", sweep), resample)
+        telling = [other for other in coded if other != name and _tells(empty.get(other), known[name], holes[name])]
+        links[name] = state.link(name, telling, parameters, stage_seed(seed, "turn", sweep), times)
         state.draw(links[name], holes[name], generator(seed, "fill", sweep, name))
+        empty.pop(name, None)
     rows = np.unique(np.concatenate([np.zeros(0, np.int64), *holes.values()]))
     done = state.kept(links, holes, rows, keeps, seed)
     whole = ~done.table.select(pl.any_horizontal(pl.col(columns).is_null())).to_series().to_numpy()
     made = np.ones(own, np.bool_)
     made[rows] = done.made & whole
-    return Completed(_with_rows(table, done.table, rows, columns), made)
+    taken = made[rows]
+    return Completed(_with_rows(table, done.table.filter(pl.Series(taken)), rows[taken], columns), made)
 
 
 def vary(
@@ -116,7 +126,9 @@ def vary(
     links: dict[str, Link] = {}
     for number, name in enumerate(todo):
         progress(number / len(todo), f"column {name}")
-        links[name] = state.link(name, parameters, stage_seed(seed, "vary"), False)
+        links[name] = state.link(
+            name, [other for other in coded if other != name], parameters, stage_seed(seed, "vary")
+        )
     for sweep in range(SWEEPS):
         for name in todo:
             state.draw(links[name], places[name], generator(seed, "vary", sweep, name))
@@ -133,7 +145,7 @@ def _encoded(numbers: NDArray[Any], series: pl.Series, column: Coded) -> Codes:
 class _State:
     """The table, and behind it the rows of its law, in cells while its holes are filled; ``codes`` change.
 
-    ``known`` has the rows that a column's trees learn from.
+    ``known`` has the rows that a column's trees learn from, ``telling`` the columns that they look at.
     """
 
     edge: Boundary
@@ -141,13 +153,20 @@ class _State:
     codes: dict[str, Codes]
     known: dict[str, Codes]
     table: pl.DataFrame
+    telling: dict[str, Sequence[str]] = field(default_factory=dict)
 
-    def link(self, name: str, parameters: Parameters, seed: int, resample: bool) -> Link:
-        """Grow the column's trees given all other columns, from the rows in which it is known."""
-        column, others = self.coded[name], self._others(name)
+    def link(
+        self, name: str, others: Sequence[str], parameters: Parameters, seed: int, times: Codes | None = None
+    ) -> Link:
+        """Grow the column's trees given the columns ``others``, from the rows in which it is known.
+
+        ``times`` says how often each row counts; ``None``: once.
+        """
+        column = self.coded[name]
+        self.telling[name] = others
         codes = [self.codes[other] for other in others]
         ordered = [self.coded[other].cells is not None for other in others]
-        known = self.known[name]
+        known = self.known[name] if times is None else self.known[name][times[self.known[name]] > 0]
         growth = limits(parameters, len(known))
         judged = judging_groups(column)
         like = column.cells is None and column.size > LEVELS
@@ -156,7 +175,7 @@ class _State:
         def task(tree: int) -> Tree:
             random = generator(seed, "tree", name, tree)
             shares = _of(known, divided(len(known), tree, parameters.trees, parameters.max_rows, random))
-            shares = _resampled(shares, random) if resample else shares
+            shares = shares if times is None else _repeated(shares, times)
             target = Target(column.codes, groups_of_like(column.codes, groups, shares.grown) if like else judged)
             return grow(codes, ordered, target, shares, growth, int(random.integers(2**31)))
 
@@ -165,7 +184,7 @@ class _State:
 
     def draw(self, link: Link, rows: Codes, random: np.random.Generator) -> None:
         """Fill the column's cells in ``rows``, each from a leaf of a tree at random."""
-        codes = [self.codes[other] for other in self._others(link.name)]
+        codes = [self.codes[other] for other in self.telling[link.name]]
         which = random.integers(0, len(link.trees), len(rows))
         for number, tree in enumerate(link.trees):
             mine = rows[which == number]
@@ -195,13 +214,13 @@ class _State:
             random = generator(seed, "within", name)
             numbers[name] = here if column.cells is None else column.cells.decode(here, random)
         drawn = self.edge.decode(numbers, len(rows), seed)
-        # A column of one value is nothing to learn, and nothing else can be filled in.
-        single = {name: self.table[name].drop_nulls() for name in self.known if name not in self.coded}
-        drawn = drawn.with_columns(drawn[name].fill_null(value[0]) for name, value in single.items() if len(value))
-        return boundary.put_in(self.table[rows], drawn, np.ones(len(rows), np.bool_)).table
-
-    def _others(self, name: str) -> list[str]:
-        return [other for other in self.coded if other != name]
+        there = self.table[rows]
+        # A column of one value is nothing to learn: it stays as it is, or is filled with that value.
+        single = {name: there[name] for name in drawn.columns if name not in self.coded}
+        for name in single.keys() & self.known.keys():
+            value = self.table[name].drop_nulls()
+            single[name] = single[name].fill_null(value[0]) if len(value) else single[name]
+        return boundary.put_in(there, drawn.with_columns(**single), np.ones(len(rows), np.bool_)).table
 
 
 def _of(known: Codes, shares: Shares) -> Shares:
@@ -209,13 +228,28 @@ def _of(known: Codes, shares: Shares) -> Shares:
     return Shares(known[shares.grown], known[shares.held], known[shares.further])
 
 
-def _resampled(shares: Shares, random: np.random.Generator) -> Shares:
-    """Return each share drawn from itself with replacement, so that no row lies on two sides."""
-    grown, held, further = (
-        rows[np.sort(random.integers(0, len(rows), len(rows)))] if len(rows) else rows
-        for rows in (shares.grown, shares.held, shares.further)
-    )
+def _times(rows: int, seed: int) -> Codes:
+    """Return how often each row is drawn in a bootstrap sample: one for all trees, since it stands for other data."""
+    random = generator(seed, "resample")
+    return np.bincount(random.integers(0, rows, rows), minlength=rows)
+
+
+def _repeated(shares: Shares, times: Codes) -> Shares:
+    """Return shares in which each row stands as often as it counts, so that no row lies on two sides."""
+    grown, held, further = (np.repeat(rows, times[rows]) for rows in (shares.grown, shares.held, shares.further))
     return Shares(grown, held, further)
+
+
+def _tells(empty: NDArray[np.bool_] | None, known: Codes, holes: Codes) -> bool:
+    """Return whether a column can tell something of another one's ``holes``, to trees that learn from ``known`` rows.
+
+    ``empty`` says where it has a hole itself; ``None``: it has none any more. Among the rows to learn from it needs
+    such holes about as often as where something is to be filled: of what they mean trees would learn nothing else.
+    """
+    if empty is None or not len(holes):
+        return True
+    there = empty[holes].mean()
+    return bool(there == 0 or (empty[known].sum() >= _HOLES and empty[known].mean() >= _AS_OFTEN * there))
 
 
 def _with_rows(table: pl.DataFrame, filled: pl.DataFrame, rows: Codes, columns: Sequence[str]) -> pl.DataFrame:
