@@ -302,7 +302,7 @@ def _masking(masking: Row) -> Iterator[RenderableType]:
         table = plain_table("filled by", *_FIGURES.values())
         for row in pattern["methods"]:
             style = "bold" if row["method"] == "augmentation" else ""
-            figures = (None if row[key] is None else row[key]["value"] for key in _FIGURES)
+            figures = (row[key]["value"] if row.get(key) else None for key in _FIGURES)
             table.add_row(Text(arm_name(row["method"]), style=style), *map(number, figures))
         yield table
         yield Text()
