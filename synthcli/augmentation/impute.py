@@ -89,10 +89,10 @@ class Impute:
         changed = np.logical_or.reduce([each.to_numpy() for each in touched] or [np.zeros(table.height, np.bool_)])
         origin = np.where(changed, code(Origin.IMPUTED), code(Origin.REAL)).astype(np.int8)
         left = sum(after.values())
-        notes = [f"{left:,} holes stay, in rows for which no cells could be drawn that keep every rule"] if left else []
-        return Augmented(
-            filled.select(schema.names), origin, {"filled": rows, "kept_missing": list(self.keep)}, tuple(notes)
-        )
+        told = "1 hole stays" if left == 1 else f"{left:,} holes stay"
+        notes = (f"{told}, in rows for which no cells could be drawn that keep every rule",) if left else ()
+        account = {"filled": rows, "kept_missing": list(self.keep)}
+        return Augmented(filled.select(schema.names), origin, account, notes)
 
 
 def _filled(

@@ -435,7 +435,9 @@ def _lineage(case: Case, made: Augmented) -> Lineage:
     parent = learned.as_parent(case.learned.path.name, case.learned.table.height, case.origin["sha256"])
     recipe = {"kind": case.recipe.kind, "parameters": dict(case.recipe.parameters)}
     generator = {"kind": case.recipe.kind, "version": None, "fingerprint": fingerprint(recipe)}
-    real = made.rows_of(Origin.REAL) / max(made.table.height, 1)
-    share = real * learned.real_share
+    real = made.rows_of(Origin.REAL)
+    if real == made.table.height:  # nothing was lacking
+        return replace(learned, parents=(parent,))
+    share = real / made.table.height * learned.real_share
     whole = case.settings.augment.mode != "impute" and not share
     return Record("synthetic" if whole else "augmented", learned.depth + 1, share, (parent,), generator, case.seed)

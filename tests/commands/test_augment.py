@@ -368,3 +368,12 @@ def test_every_mode_on_real_tables(call, tmp_path: Path, name: str, target: str,
         for column in train.columns:
             known = train[column].is_not_null()
             assert found[column][: train.height].filter(known).equals(train[column].filter(known))
+
+
+def test_a_table_that_nothing_was_added_to_is_still_real(augment, train: pl.DataFrame, tmp_path: Path) -> None:
+    assert augment("--mode", "upsample", "--rows", train.height, *OFF).code == 0
+    known = read_lineage(tmp_path / "out" / "augment" / "augmented.parquet")
+    assert known is not None
+    assert known.lineage is not None
+    assert known.lineage.is_real
+    assert table(tmp_path).drop("_origin").equals(train)
