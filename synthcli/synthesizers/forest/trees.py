@@ -292,6 +292,9 @@ def _library_tree(table: NDArray[np.float32], groups: Codes, min_leaf: int, seed
     columns a threshold at random is too often a bad one, and the best is searched for.
     """
     splitter = "random" if table.shape[1] > _FEW_COLUMNS else "best"
+    rows, size = len(groups), int(groups.max()) + 1
+    if size > rows // 2 > 1:  # of fewer rows no more groups can be told apart, and the library warns
+        groups = groups * (rows // 2) // size
     library = DecisionTreeClassifier(
         criterion="entropy", splitter=splitter, min_samples_leaf=min_leaf, random_state=seed
     )
