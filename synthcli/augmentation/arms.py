@@ -80,7 +80,8 @@ def imputing(own: Arm) -> Mapping[str, Arm]:
 
 def _target(wish: Rebalance, rows: pl.DataFrame) -> tuple[npt.NDArray[np.int64], dict[int, int]]:
     """Return each row's class (-1: none), and how many rows each class is to have when all real rows are kept."""
-    plan = Plan.of(replace(wish, whole=False, rows=None), rows)
+    # Weights and copies need no law of a class, and SMOTE-NC a neighbour.
+    plan = Plan.of(replace(wish, whole=False, rows=None, least=2), rows)
     wanted = {number: int(count) + plan.drawn.get(number, 0) for number, count in enumerate(plan.classes.counts)}
     return plan.label, wanted
 

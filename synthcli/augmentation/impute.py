@@ -76,9 +76,9 @@ class Impute:
         modelled = schema.select(column.name for column in schema.modelled)
         columns = [name for name, count in _holes(table, self.columns).items() if count]
         filled = _filled(table, modelled, columns, recipe, seed, progress, self.resample) if columns else table
-        return self._account(table, filled, schema)
+        return self._account(table, filled, schema, ruled=bool(recipe.constraints))
 
-    def _account(self, table: pl.DataFrame, filled: pl.DataFrame, schema: Schema) -> Augmented:
+    def _account(self, table: pl.DataFrame, filled: pl.DataFrame, schema: Schema, *, ruled: bool) -> Augmented:
         before, after = _holes(table, self.columns), _holes(filled, self.columns)
         rows = [
             {"column": name, "holes": count, "filled": count - after[name], "left": after[name]}
@@ -90,7 +90,14 @@ class Impute:
         origin = np.where(changed, code(Origin.IMPUTED), code(Origin.REAL)).astype(np.int8)
         left = sum(after.values())
         told = "1 hole stays" if left == 1 else f"{left:,} holes stay"
-        notes = (f"{told}, in rows for which no cells could be drawn that keep every rule",) if left else ()
+        why = (
+            "for which no cells could be drawn that keep every rule" if ruled else "that the generator cannot complete"
+        )
+        if left and left == sum(before.values()):
+            raise BadTableError(
+                f"no hole could be filled, in rows {why}", "name another generator (augment.synthesizer)"
+            )
+        notes = (f"{told}, in rows {why}",) if left else ()
         account = {"filled": rows, "kept_missing": list(self.keep)}
         return Augmented(filled.select(schema.names), origin, account, notes)
 

@@ -38,6 +38,8 @@ MAX_CLASSES = 50
 #: Numbers beyond this are no targets; infinity is among them.
 _LARGEST = 1e300
 MIN_HOLDOUT = 50
+#: Holdout rows of the class that is scored, and of all others: of fewer an interval says nothing.
+MIN_CLASS = 20
 RESAMPLES = 200
 #: The size of each step of the small-data curve, as a part of the next larger one, and rows of the smallest step.
 STEP, LEAST_ROWS = 3, 200
@@ -99,6 +101,8 @@ class Lift:
         Every arm at every size.
     against
         The gain of the augmentation over each other arm at the largest size, in the primary metric, by arm.
+    positives
+        Holdout rows of the class that is scored; ``None`` for a number.
     """
 
     verdict: Verdict
@@ -106,6 +110,7 @@ class Lift:
     target: str
     repetitions: int
     holdout_rows: int
+    positives: int | None = None
     points: tuple[Point, ...] = ()
     against: Mapping[str, Estimate] | None = None
     reason: str = ""
@@ -118,6 +123,7 @@ class Lift:
             "target": self.target,
             "repetitions": self.repetitions,
             "holdout_rows": self.holdout_rows,
+            "positives": self.positives,
             "reason": self.reason,
             "points": [
                 {
@@ -202,7 +208,7 @@ class Task:
     """What is predicted from what, and the holdout that predictions are scored on.
 
     ``encoding`` is that of all modelled columns; ``place`` is the target's, ``features`` those of the features.
-    ``rarest`` is the target's rarest class in the training part; ``None`` for a number.
+    ``rarest`` is the target's rarest class of which the holdout has enough rows; ``None`` for a number.
     """
 
     encoding: Features
@@ -230,13 +236,14 @@ class Task:
         if schema[terms.target].kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
             classes = category_counts(train[terms.target]).height
         known = matrix[_usable(matrix[:, place], classes)]
-        reason = _unfit(known[:, place], classes) if classes else _constant(train[terms.target], known[:, place])
+        rarest = _rarest(known[:, place], classes) if classes else None
+        reason = (
+            _unfit(known[:, place], classes, rarest) if classes else _constant(train[terms.target], known[:, place])
+        )
         if reason or len(known) < MIN_HOLDOUT:
             return reason or f"the holdout has {len(known)} rows with a known target, and needs {MIN_HOLDOUT}"
         truth = known[:, place].astype(np.int64) if classes else known[:, place]
         weights = scores.weightings(len(known), RESAMPLES, generator(terms.seed, FAMILY, "bootstrap"))
-        # Levels are coded by falling frequency.
-        rarest = classes - 1 if classes else None
         return cls(encoding, place, features, known[:, features], truth, weights, classes, rarest, terms)
 
     @property
@@ -290,12 +297,20 @@ def _usable(targets: Floats, classes: int) -> npt.NDArray[np.bool_]:
     return usable & (targets > -_LARGEST)
 
 
-def _unfit(codes: Floats, classes: int) -> str:
+def _rarest(codes: Floats, classes: int) -> int | None:
+    """Return the rarest class of the training part of which the holdout has enough rows; ``None`` without one."""
+    counts = np.bincount(codes.astype(np.int64), minlength=classes)
+    enough = np.flatnonzero(counts >= MIN_CLASS)
+    return int(enough[-1]) if len(enough) else None  # levels are coded by falling frequency
+
+
+def _unfit(codes: Floats, classes: int, rarest: int | None) -> str:
     """Return why classes cannot be told apart, or nothing."""
     if not 2 <= classes <= MAX_CLASSES:
         return f"the target has {classes} classes in the training part; 2 to {MAX_CLASSES} can be measured"
-    rare = codes == classes - 1
-    return "" if rare.any() and not rare.all() else "the holdout lacks the target's rarest class, or all others"
+    if rarest is None or int((codes != rarest).sum()) < MIN_CLASS:
+        return f"the holdout has not {MIN_CLASS} rows each of one of the target's classes and of all others"
+    return ""
 
 
 def _constant(train: pl.Series, known: Floats) -> str:
@@ -383,7 +398,8 @@ def _judged(
     own = points[-1]
     gain = next((estimate for estimate in own.gains if estimate.name == task.primary), None)
     shared: dict[str, Any] = {"primary": task.primary, "target": task.terms.target, "repetitions": effort.repetitions}
-    shared |= {"holdout_rows": len(task.truth), "points": tuple(points)}
+    positives = None if task.rarest is None else int((task.truth == task.rarest).sum())
+    shared |= {"holdout_rows": len(task.truth), "positives": positives, "points": tuple(points)}
     if gain is None or gain.status != "measured":
         return Lift("not measured", reason=gain.detail if gain else "nothing was measured", **shared)
     against = {

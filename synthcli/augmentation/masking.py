@@ -132,10 +132,10 @@ def _hidden(
     for at, column in enumerate(encoding.columns):
         known = ~np.isnan(truth[:, at])
         chance = np.full(int(known.sum()), HIDDEN)
-        if pattern == "not_random":
+        if pattern == "not_random" and known.any():
             chance = _chances(truth[known, at], column.name in encoding.levels, random)
         drawn = random.random(len(chance)) < chance
-        if column.name in columns:
+        if column.name in columns:  # the others are drawn too, so that which are named does not matter
             hidden[known, at] = drawn
     return hidden
 

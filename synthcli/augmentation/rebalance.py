@@ -34,6 +34,8 @@ MIN_CLASS_ROWS = 20
 OTHERS = 3
 #: The chance with which a cell of a real row is drawn anew in a row that is made from it.
 REDRAWN = 0.5
+#: Rows that shares may take for each real one, where no number of rows is asked for.
+MOST_TIMES = 100
 #: Rows asked for in one round, at most and at least.
 _MOST, _LEAST = 200_000, 200
 #: Rounds of rows made from real ones, where some break a rule.
@@ -161,6 +163,12 @@ def _drawn(counts: Mapping[int, int], asked: Mapping[int, Fraction], wish: Rebal
         found = enlarged(groups, shares, None if rows is None else max(rows, least))
         wanted = {number: found[number] - count for number, count in groups.items()}
     drawn = {number: wanted[number] for number in asked}
+    total, have = sum(wanted.values()), sum(counts.values())
+    if wish.rows is None and total > MOST_TIMES * have:
+        raise BadTableError(
+            f"these shares take {total:,} further rows, more than {MOST_TIMES} times the {have:,} real ones",
+            "ask for shares nearer to the real ones, or for so many rows with --rows",
+        )
     return {**drawn, **_among(rest, wanted.get(_REST, 0), wish.least)}
 
 

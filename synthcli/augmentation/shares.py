@@ -50,7 +50,7 @@ def completed(counts: Mapping[Name, int], asked: Mapping[Name, Fraction]) -> dic
         raise BadTableError(f"the shares asked for add up to {float(1 - rest):g}", "they may add up to 1 at most")
     if rest and not others:
         raise BadTableError(
-            f"the shares asked for add up to {float(1 - rest):g}, and there is no other class to have the rest",
+            f"the shares asked for add up to {float(1 - rest):.15g}, and there is no other class to have the rest",
             "let them add up to 1",
         )
     return {

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from synthcli.augmentation.recipe import Augmented, Fitted, Recipe, followed_by, origins
 from synthcli.errors import BadTableError
@@ -66,17 +67,33 @@ class Upsample:
         account = self.plan(table)
         rows, draw = account["drawn"], stage_seed(seed, "draw")
         real = table.clear() if self.whole else table
-        if self._conditioned:
+        if self.vary and self.given is None and recipe.filling is not None:
+            drawn = self._redrawn(table, schema, recipe, rows, draw, progress)
+        elif self._conditioned:
             known = self._known(table)
             columns = [column.name for column in schema.modelled if column.name in known.columns]
             fitted = recipe.conditioned_on(columns).fit(table, schema, seed, progress)
-            model = fitted.model
             parts = list(_variants(fitted, known, rows, draw, recipe.tries))
-            drawn = pl.concat(parts) if parts else model.sample(0, draw)
+            drawn = pl.concat(parts) if parts else fitted.model.sample(0, draw)
         else:
             model = recipe.fit(table, schema, seed, progress).model
             drawn = pl.concat(list(model.batches(rows, draw, _CHUNK)))
         return Augmented(followed_by(real, drawn, table, schema, seed), origins(real.height, drawn.height), account)
+
+    def _redrawn(
+        self, table: pl.DataFrame, schema: Schema, recipe: Recipe, rows: int, seed: int, progress: Progress
+    ) -> pl.DataFrame:
+        """Return variants of the table's own rows, drawn in real rows as the generator's kind does."""
+        modelled = schema.select(column.name for column in schema.modelled)
+        law = table.select(modelled.names)
+        start = law[np.sort(np.arange(rows) % law.height)]
+        every = np.ones(rows, np.bool_)
+        assert recipe.filling is not None
+        done = recipe.filling.vary(
+            start, modelled, dict.fromkeys(self.vary, every), law, recipe.parameters, seed, progress, recipe.keeps(law)
+        )
+        _check_made(done.made)
+        return done.table
 
     @property
     def _conditioned(self) -> bool:
@@ -96,11 +113,16 @@ def _variants(fitted: Fitted, known: pl.DataFrame, rows: int, seed: int, tries: 
     for number, start in enumerate(range(0, rows, _CHUNK)):
         given = known[order[start : start + _CHUNK]]
         drawn = fitted.complete(given, seed, number, start, tries)
-        lacking = int((~drawn.made).sum())
-        if lacking:
-            raise BadTableError(
-                f"could not make {lacking:,} of {len(drawn.made):,} variants: their given cells go together in no row "
-                "that the generator can draw",
-                "vary more columns, raise sample.max_tries, or name another generator (augment.synthesizer)",
-            )
+        _check_made(drawn.made)
         yield drawn.table
+
+
+def _check_made(made: NDArray[np.bool_]) -> None:
+    """Raise ``BadTableError`` where some variants could not be made."""
+    lacking = int((~made).sum())
+    if lacking:
+        raise BadTableError(
+            f"could not make {lacking:,} of {len(made):,} variants: their given cells go together in no row "
+            "that the generator can draw",
+            "vary more columns, raise sample.max_tries, or name another generator (augment.synthesizer)",
+        )

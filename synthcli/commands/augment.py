@@ -68,7 +68,9 @@ def augment(
     mode: Annotated[Mode | None, typer.Option(help="What is done.")] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="COL", help="Column to rebalance or fill; several times for several (default: target)."),
+        typer.Option(
+            metavar="COL", help="Column to rebalance or fill; several times for several (default: target, or all)."
+        ),
     ] = None,
     share: Annotated[
         list[str] | None,
@@ -94,13 +96,16 @@ def augment(
         run__seed=run.seed,
         augment__mode=mode.value if mode else None,
         augment__column=column or None,
-        augment__shares=_shares(share) if share else None,
-        augment__balance="equal" if balance else None,
+        augment__shares=_shares(share) if share else {} if balance else None,
+        augment__balance="equal" if balance else "none" if share else None,
         augment__rows=rows,
         augment__whole=whole or None,
         augment__given=given,
         augment__lift=lift.value if lift else None,
         augment__synthesizer__kind=synthesizer,
+    )
+    _check_options(
+        settings, {"--share": share, "--balance": balance, "--rows": rows, "--whole": whole, "--given": given}
     )
     case = _case(run, settings, train, allow_synthetic)
     account = case.wish.plan(case.learned.table)
@@ -111,6 +116,24 @@ def augment(
     for note in dict.fromkeys(note for made in tables for note in made.notes):
         run.log.warn(note)
     return _written(run, case, tables, _lift(run, case), _masking(run, case))
+
+
+#: The options that mean nothing in a mode.
+_FOREIGN = {
+    "rebalance": ("--given",),
+    "impute": ("--share", "--balance", "--rows", "--whole", "--given"),
+    "upsample": ("--share", "--balance"),
+}
+
+
+def _check_options(settings: Config, given: Mapping[str, object]) -> None:
+    """Raise ``UsageError`` for an option of another mode; a configuration may hold the keys of all."""
+    from synthcli.errors import UsageError
+
+    mode = settings.augment.mode
+    wrong = [option for option in _FOREIGN.get(mode or "", ()) if given[option]]
+    if wrong:
+        raise UsageError(f"{wrong[0]} means nothing with mode {mode}", "leave it out, or name another --mode")
 
 
 def _shares(texts: list[str]) -> dict[str, float]:
@@ -213,19 +236,30 @@ def _given(run: Run, settings: Config, schema: Schema) -> pl.DataFrame | None:
         return None
     rows, chunks = open_given(run, settings, schema, settings.augment.given, settings.augment.format, 1 << 17)
     parts = [chunk.given for chunk in chunks if chunk.given is not None]
+    if parts:
+        _refuse_reserved_given(settings, pl.concat(parts))
     run.log.warn(f"cells of {settings.augment.given} go into the output as they are: it is only as private as they are")
     return pl.concat(parts) if rows else None
 
 
+def _refuse_reserved_given(settings: Config, rows: pl.DataFrame) -> None:
+    """Raise ``HoldoutRowsError`` for reserved rows to make variants of, where they have all that tells them."""
+    from synthcli.holdout import SplitFolder, guard
+
+    folder = SplitFolder(Path(settings.run.output_dir) / "split")
+    if folder.exists() and set(folder.read().rule.needs) <= set(rows.columns):
+        guard(rows, folder, where=str(settings.augment.given))
+
+
 def _holdout(run: Run, settings: Config, out: Path, schema: Schema) -> Source | None:
-    """Return the reserved part, where the lift is to be measured and there is one; nothing of it is read yet."""
+    """Return the reserved part, where there is one; nothing of it is read yet."""
     from synthcli.commands.inputs import open_file
     from synthcli.holdout import SplitFolder
 
     folder = SplitFolder(out / "split")
-    if settings.augment.lift == "off" or not folder.exists():
+    if not folder.exists() or not folder.holdout.is_file():
         return None
-    return open_file(folder.holdout, settings, run.log, schema)
+    return open_file(folder.holdout, settings, run.log, schema)  # a damaged one is told before any work
 
 
 def _planned(run: Run, case: Case, account: Mapping[str, Any]) -> Outcome:
@@ -237,6 +271,7 @@ def _planned(run: Run, case: Case, account: Mapping[str, Any]) -> Outcome:
         "with": case.recipe.kind,
         **{row["class"]: f"{row['before']:,} → {row['after']:,} rows" for row in account.get("classes", ())},
         **({"drawn": f"{account['drawn']:,} rows"} if "drawn" in account else {}),
+        **{row["column"]: f"{row['holes']:,} holes" for row in account.get("filled", ()) if row["holes"]},
         "lift report": case.settings.augment.lift,
         "into": str(case.out / "augment"),
     }
@@ -249,6 +284,7 @@ def _planned(run: Run, case: Case, account: Mapping[str, Any]) -> Outcome:
 def _lift(run: Run, case: Case) -> Lift | None:
     """Return the lift report, ``None`` where it was switched off."""
     from synthcli.augmentation import arms
+    from synthcli.augmentation.impute import Impute
     from synthcli.augmentation.lift import EFFORTS, Terms, measure_lift, unmeasured
     from synthcli.augmentation.rebalance import Rebalance
     from synthcli.augmentation.upsample import Upsample
@@ -259,8 +295,10 @@ def _lift(run: Run, case: Case) -> Lift | None:
     if data.target is None:
         return unmeasured("no target: name what a model is to predict with data.target")
     if case.holdout is None:
-        return unmeasured("no holdout reserved: run `synthcli split DATA` first", data.target)
+        return unmeasured("no holdout reserved, or it is gone: run `synthcli split DATA` first", data.target)
     table, schema, wish = case.learned.table, case.learned.schema, case.wish
+    if isinstance(wish, Upsample) and wish.given is not None:
+        return unmeasured("variants of rows of another table say nothing of the training part", data.target)
     own = arms.augmented(wish, case.recipe, schema, table.height)
     if isinstance(wish, Rebalance):
         compared = arms.rebalancing(wish, own)
@@ -271,6 +309,8 @@ def _lift(run: Run, case: Case) -> Lift | None:
     terms = Terms(data.target, tuple(data.exclude_features), settings.augment.precision, case.seed)
     with run.log.phase("lift") as phase:
         holdout = case.holdout.read()
+        if isinstance(wish, Impute):  # a model that learned no hole knows nothing of one
+            holdout = holdout.drop_nulls([name for name in wish.columns if name not in (data.target, *terms.exclude)])
         return measure_lift(table, holdout, schema, compared, terms, EFFORTS[settings.augment.lift], phase.update)
 
 
@@ -320,6 +360,7 @@ def _written(
             output, wrote = _table(case, made, number)
         outputs.append(output)
         artifacts |= {name if not number else f"{name}-{number + 1}": path for name, path in wrote.items()}
+    _remove_others(folder, [Path(output["path"]) for output in outputs])
     document = _document(case, tables, outputs, lift, masking, passed)
     write_text(folder / "report.html", augment_html(document))
     write_json(folder / "report.json", document)
@@ -331,6 +372,16 @@ def _written(
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
     )
+
+
+def _remove_others(folder: Path, written: Sequence[Path]) -> None:
+    """Remove the tables of an earlier run: beside this report they would pass for what it speaks of."""
+    from synthcli.lineage import sidecar
+
+    kept = {*written, *map(sidecar, written)}
+    for path in folder.glob("augmented*"):
+        if path not in kept and path.name.endswith((".parquet", ".csv", ".lineage.json")):
+            path.unlink()
 
 
 def _document(
@@ -353,7 +404,7 @@ def _document(
 
     settings, learned, made = case.settings, case.learned, tables[0]
     inputs = {"train": {"path": str(learned.path), "rows": learned.table.height, "sha256": case.origin["sha256"]}}
-    if case.holdout is not None:
+    if case.holdout is not None and lift is not None:
         inputs["holdout"] = {**describe_source(case.holdout), "rows": case.holdout.rows()}
     filled = [row["column"] for row in made.account.get("filled", ())]
     several = [each.table for each in tables] if len(tables) > 1 else []

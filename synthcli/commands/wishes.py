@@ -28,7 +28,7 @@ Tokens = Mapping[str, tuple[str, ...]]
 def rebalance(settings: Config, schema: Schema, table: pl.DataFrame) -> Rebalance:
     """Return the wish for other shares; raises ``ConfigError`` or ``UsageError`` for what the table does not have."""
     asked = settings.augment
-    if not asked.shares and asked.balance is None:
+    if not asked.shares and asked.balance == "none":
         raise ConfigError(
             "augment: rebalance needs the shares wanted", "e.g. --share true=0.5, or augment.balance: equal"
         )
@@ -73,7 +73,8 @@ def impute(settings: Config, schema: Schema) -> Impute:
             check_column(name, schema, key)
     columns = tuple(name for name in modelled if name in (named or modelled) and name not in asked.keep_missing)
     if not columns:
-        raise ConfigError("augment.keep_missing: no column is left to be filled", "leave some out")
+        hint = "leave some out of keep_missing" if asked.keep_missing else "ids and free text are not learned"
+        raise ConfigError("augment: no column is left that could be filled", hint)
     kept = tuple(name for name in modelled if name not in columns)
     return Impute(columns, kept, asked.imputations > 1)
 

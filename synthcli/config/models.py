@@ -252,8 +252,8 @@ class AugmentSection(Section):
         description="rebalance: by class, its share of the output; classes that are not named keep their proportions. "
         "A class is a value, a bin (`<500`, `500..1000`, `>=1000`), or with several columns `late=true,origin=JFK`.",
     )
-    balance: Literal["equal"] | None = Field(
-        default=None, description="rebalance: equal gives every class the same share; null: `shares` say."
+    balance: Literal["equal", "none"] = Field(
+        default="none", description="rebalance: equal gives every class the same share; none: `shares` say."
     )
     bins: dict[
         str, Annotated[list[int | float | str], Field(min_length=1), expected("a list of edges, e.g. [500, 1000]")]
@@ -310,7 +310,7 @@ class AugmentSection(Section):
 
     @model_validator(mode="after")
     def _wishes_go_together(self) -> Self:
-        if self.shares and self.balance is not None:
+        if self.shares and self.balance == "equal":
             raise refusal("shares and balance exclude each other: keep one of the two")
         if sum(self.shares.values()) > 1 + 1e-9:
             raise refusal(f"the shares add up to {sum(self.shares.values()):g}, more than 1")

@@ -29,6 +29,8 @@ METRICS = {
 _STYLES = {"helps": "bold green", "hurts": "bold red", "no measurable gain": "bold yellow", "not measured": "yellow"}
 #: What is told of filled cells, and its heads.
 _FIGURES = {"right": "right", "error": "error/sd", "tvd": "TVD", "pairs": "pairs", "dependence": "dependence"}
+#: Pooled statistics that a terminal shows.
+_POOLED = 12
 #: What arms are called.
 ARMS = {"real": "rows as they are", "augmentation": "this augmentation"}
 
@@ -99,6 +101,8 @@ def augment_report(document: Row) -> RenderableType:
         parts += [Text(), *_largest(lift), Text(), *_curve(lift)]
     if document["masking"]:
         parts += [Text(), *_masking(document["masking"])]
+    if document["pooled"]:
+        parts += [Text(), *_pooled(document["pooled"])]
     parts += [Text(visible(note), style="yellow") for note in document["notes"]]
     return Group(*parts)
 
@@ -124,13 +128,17 @@ def reasons(document: Row) -> Iterator[str]:
         interval = f"{signed(gain['low'])} … {signed(gain['high'])}"
         yield (
             f"{METRICS[lift['primary']]} {signed(gain['value'])} ({interval}) over the rows as they are, on "
-            f"{lift['holdout_rows']:,} holdout rows, {lift['repetitions']} repetitions"
+            f"{lift['holdout_rows']:,} holdout rows{_positives(lift)}, {lift['repetitions']} repetitions"
         )
         for words, arms in compared(lift).items():
             yield f"{words} {', '.join(arms)}"
     if gate is not None:
         outcome = "holds" if gate["passed"] else "FAILS, no table was written"
         yield f"the gate demands {gate['demand'].replace('_', ' ')}: {outcome}"
+
+
+def _positives(lift: Row) -> str:
+    return f" ({lift['positives']:,} of the rarest class)" if lift.get("positives") is not None else ""
 
 
 def compared(lift: Row) -> dict[str, list[str]]:
@@ -290,6 +298,17 @@ def _curve_cell(found: Row, arm: str) -> str:
 
 def _find(estimates: Sequence[Row], name: str) -> Row | None:
     return next((estimate for estimate in estimates if estimate["name"] == name), None)
+
+
+def _pooled(pooled: Sequence[Row]) -> Iterator[RenderableType]:
+    """Yield the statistics that were pooled over completed tables."""
+    table = plain_table("pooled", "", "value", "95 % interval", "from holes")
+    for row in pooled[:_POOLED]:
+        interval = f"{number(row['low'])} … {number(row['high'])}"
+        table.add_row(row["column"], row["statistic"], number(row["value"]), interval, f"{row['fmi']:.0%}")
+    yield table
+    more = f"{len(pooled) - _POOLED:,} more in the report; " if len(pooled) > _POOLED else ""
+    yield Text(f"{more}from holes: the part of the variance that missing cells are to blame for", style="dim")
 
 
 # --- Hidden cells ------------------------------------------------------------------------------------------------

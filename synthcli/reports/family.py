@@ -32,5 +32,7 @@ def _label(node: Mapping[str, Any]) -> Text:
         facts.append(f"{node['rows']:,} rows")
     if node["generator"]:
         generator = node["generator"]
-        facts.append(f"{generator['kind']} version {generator['version']:04d}, seed {node['seed']}")
+        # What an augmentation draws with is fitted for it alone and has no version.
+        version = "" if generator["version"] is None else f" version {generator['version']:04d}"
+        facts.append(f"{generator['kind']}{version}, seed {node['seed']}")
     return Text.assemble((str(node["file"]), "bold"), "  ", ", ".join(facts))

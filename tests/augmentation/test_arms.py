@@ -155,10 +155,11 @@ def test_the_size_of_the_output_is_no_matter_of_the_other_ways(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_a_class_with_too_few_rows_is_refused(name: str) -> None:
-    few = TABLE.filter(pl.col("grade") == "low").vstack(TABLE.filter(pl.col("grade") == "high")[:19])
-    with pytest.raises(BadTableError, match="high has 19"):
-        arm(name, wish(low=HALF, high=HALF), few)
+def test_a_class_needs_two_rows_and_no_law(name: str) -> None:
+    low, high = (TABLE.filter(pl.col("grade") == grade) for grade in ("low", "high"))
+    assert len(arm(name, wish(low=HALF, high=HALF), low.vstack(high[:2])).matrix) >= low.height + 2
+    with pytest.raises(BadTableError, match="high has 1"):
+        arm(name, wish(low=HALF, high=HALF), low.vstack(high[:1]))
 
 
 # --- SMOTE-NC ----------------------------------------------------------------------------------------------------

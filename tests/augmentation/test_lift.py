@@ -405,10 +405,16 @@ def test_one_class_or_too_many(classes: int) -> None:
 
 
 def test_a_class_that_the_holdout_lacks_and_one_that_is_all_of_it() -> None:
-    reason = "the holdout lacks the target's rarest class, or all others"
+    reason = "the holdout has not 20 rows each of one of the target's classes and of all others"
     train = pl.concat([HOLDOUT.filter(pl.col("sick"))[:60], HOLDOUT.filter(~pl.col("sick"))[:30]])
     for sick in (True, False):
         assert told(train, HOLDOUT.filter(pl.col("sick") == sick), SCHEMA, "sick") == reason
+
+
+def test_the_rarest_class_of_which_the_holdout_has_20_rows_is_scored() -> None:
+    few = drawn(400, 3).filter(pl.col("sick"))[:19]
+    many = drawn(400, 3).filter(~pl.col("sick"))
+    assert "20 rows each" in told(drawn(400, 4), pl.concat([few, many]), SCHEMA, "sick")
 
 
 def test_a_number_that_is_constant_on_either_side() -> None:

@@ -67,6 +67,15 @@ def test_rebalance_from_yaml_is_that_from_flags(augment, tmp_path: Path) -> None
     assert (tmp_path / "out" / "augment" / "augmented.parquet").read_bytes() == first
 
 
+def test_an_option_takes_the_place_of_what_the_file_wished(augment, train: pl.DataFrame, tmp_path: Path) -> None:
+    section = "augment: {mode: rebalance, shares: {true: 0.4}, lift: 'off'}\n"
+    assert augment("--balance", section=section).code == 0
+    assert table(tmp_path)["late"].drop_nulls().mean() == 0.5
+    section = "augment: {mode: rebalance, balance: equal, lift: 'off'}\n"
+    assert augment("--share", "true=0.25", section=section).code == 0
+    assert table(tmp_path)["late"].drop_nulls().mean() == pytest.approx(0.25, abs=1e-4)
+
+
 def test_several_columns_bins_and_equal_shares(augment, train: pl.DataFrame, tmp_path: Path) -> None:
     bins = ("--set", "augment.bins={distance: [500, 1000]}")
     words = ("--mode", "rebalance", "--column", "origin", "--column", "distance", "--balance", *bins, *OFF)
@@ -171,7 +180,8 @@ def test_the_table_does_not_depend_on_the_holdout(augment, tmp_path: Path) -> No
 @pytest.mark.parametrize("mode", ["rebalance", "impute", "upsample"])
 def test_reserved_rows_are_refused(augment, tmp_path: Path, mode: str) -> None:
     holdout = tmp_path / "out" / "split" / "holdout.parquet"
-    ended = augment("--mode", mode, "--share", "true=0.3", "--train", holdout, *OFF)
+    shares = ("--share", "true=0.3") if mode == "rebalance" else ()
+    ended = augment("--mode", mode, *shares, "--train", holdout, *OFF)
     assert ended.code == 3
     assert "reserved" in ended.err
     assert not (tmp_path / "out" / "augment").exists()
@@ -201,6 +211,28 @@ def test_the_lift_does_not_change_the_table(augment, tmp_path: Path) -> None:
     assert "<script" not in page
 
 
+def test_reserved_rows_are_no_rows_to_make_variants_of(augment, tmp_path: Path) -> None:
+    holdout = tmp_path / "out" / "split" / "holdout.parquet"
+    ended = augment("--mode", "upsample", "--given", holdout, "--set", "augment.vary=[carrier]", *OFF)
+    assert ended.code == 3
+    assert "reserved" in ended.err
+
+
+def test_variants_of_another_tables_rows_have_no_verdict(augment, tmp_path: Path) -> None:
+    given = tmp_path / "given.csv"
+    given.write_text("origin,distance\nJFK,2475\n")
+    ended = augment("--mode", "upsample", "--given", given, "--set", "augment.demand=no_harm")
+    assert ended.code == 1
+    assert ended.document["result"]["verdict"] == "not measured"
+
+
+def test_a_damaged_holdout_is_told_before_any_work(augment, tmp_path: Path) -> None:
+    (tmp_path / "out" / "split" / "holdout.parquet").write_bytes(b"no table")
+    ended = augment("--mode", "upsample", "--rows", 11000, *OFF)
+    assert ended.code == 3
+    assert not (tmp_path / "out" / "augment").exists()
+
+
 # --- Lineage -----------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +246,9 @@ def test_the_table_says_what_it_is_and_fit_refuses_it(augment, call, tmp_path: P
     real = found.filter(pl.col("_origin") == "real").height / found.height
     assert (known.lineage.kind, known.lineage.depth) == ("augmented", 1)
     assert known.lineage.real_share == pytest.approx(real)
+    shown = call("lineage", path)
+    assert shown.code == 0, shown.err
+    assert "forest, seed 7" in shown.out
     ended = call("fit", "--out", tmp_path / "elsewhere", "--train", path, "-q")
     assert ended.code == 3
     assert "augmented" in ended.err
@@ -261,6 +296,18 @@ def test_what_cannot_be_measured_passes_no_gate(augment, tmp_path: Path) -> None
         assert ended.document["result"]["verdict"] == "not measured"
 
 
+def test_tables_of_an_earlier_run_do_not_stay(augment, tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "augment"
+    assert augment("--mode", "impute", "--column", "tailnum", "--set", "augment.imputations=2", *OFF).code == 0
+    assert (folder / "augmented-2.parquet").is_file()
+    section = "augment: {mode: impute, column: tailnum, format: csv, lift: 'off'}\n"
+    assert augment(section=section).code == 0
+    assert sorted(path.name for path in folder.glob("augmented*")) == ["augmented.csv", "augmented.csv.lineage.json"]
+    failing = ("--set", "data.target=null", "--set", "augment.demand=helps")
+    assert augment("--mode", "upsample", "--rows", 11000, *failing).code == 1
+    assert not list(folder.glob("augmented*"))
+
+
 # --- Wrong input -------------------------------------------------------------------------------------------------
 
 WRONG = [
@@ -277,7 +324,10 @@ WRONG = [
     (("--mode", "rebalance", "--column", "distance", "--share", "100=0.5"), 2, "augment.bins"),
     (("--mode", "rebalance", "--column", "origin", "--share", "XXX=0.5"), 3, "XXX has 0"),
     (("--mode", "rebalance", "--column", "tailnum", "--balance"), 3, "at least 20 are needed"),
-    (("--mode", "rebalance", "--share", "true=0.5", "--balance"), 2, "exclude each other"),
+    (("--mode", "rebalance", "--share", "true=0.5", "--set", "augment.balance=equal", "--balance"), 2, "exclude"),
+    (("--mode", "rebalance", "--share", "true=0.99999"), 3, "more than 100 times"),
+    (("--mode", "upsample", "--share", "true=0.5"), 2, "--share means nothing with mode upsample"),
+    (("--mode", "impute", "--rows", "100"), 2, "--rows means nothing with mode impute"),
     (("--mode", "rebalance", "--share", "true=0.5", "--rows", "100"), 3, "have no room"),
     (("--mode", "rebalance", "--share", "true=0.5", "--set", "augment.bins={late: [1]}"), 2, "no order"),
     (("--mode", "rebalance", "--share", "true=0.5", "--set", "augment.bins={distance: [1]}"), 2, "no column that is"),
