@@ -20,7 +20,7 @@ from benchmarks.audit import best
 from benchmarks.forest import TABLES, load
 from benchmarks.tables import wide_table
 from synthcli.augmentation import arms, masking
-from synthcli.augmentation.baselines import FILLERS, Features, Floats, through_indicators
+from synthcli.augmentation.baselines import FILLERS
 from synthcli.augmentation.classes import Axis
 from synthcli.augmentation.impute import Impute
 from synthcli.augmentation.lift import EFFORTS, OWN, REAL, Arm, Lift, Point, Task, Terms, measure_lift
@@ -203,22 +203,6 @@ def _cut_down(name: str, part: Fraction, seed: int) -> dict[str, float]:
 # --- Holes -------------------------------------------------------------------------------------------------------
 
 
-def _indicator_rounds(matrix: Floats, encoding: Features, seed: int) -> Floats:
-    """Fill by ``IterativeImputer`` on indicator columns, as a pipeline with ``OneHotEncoder`` does."""
-    import warnings
-
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-    from sklearn.impute import IterativeImputer
-
-    def imputed(wide: Floats) -> Floats:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found: Floats = IterativeImputer(max_iter=5, random_state=seed % 2**32).fit_transform(wide)
-        return found
-
-    return through_indicators(matrix, encoding, imputed)
-
-
 def holes() -> Iterator[str]:
     """Yield how well hidden cells are filled."""
     yield "\n## Hidden cells\n"
@@ -228,10 +212,9 @@ def holes() -> Iterator[str]:
         "cells' distribution, mean over columns (perfect: what a second sample of the true law scores); `pairs`: the "
         "same for two columns; `dependence`: difference in Cramér's V, mean over pairs.\n"
     )
-    slow = {"IterativeImputer, indicators": _indicator_rounds}
     for name, rows, fillers in (
         ("census", 40_000, _QUICK),
-        ("census", 4_000, {**FILLERS, **slow}),
+        ("census", 4_000, FILLERS),
         ("bank_marketing", 40_000, _QUICK),
         ("flights", 4_000, FILLERS),
     ):
@@ -278,7 +261,7 @@ def speed(folder: Path) -> Iterator[str]:
     yield "Whole processes on 2 cores, without the lift report.\n"
     yield "| what | seconds | MB at most |"
     yield "|---|---|---|"
-    command = [sys.executable, "-m", "synthcli", "augment", "--lift", "off", "-q", "--out", str(folder / "out")]
+    command = [sys.executable, "-m", "synthcli", "augment", "--lift", "off", "-q"]
     cases = {
         "rebalanced: a class of 5 % raised to one half (900,000 rows drawn)": [
             "--mode", "rebalance", "--column", "category_0", "--share", "true=0.5", "--train", str(path),
@@ -286,6 +269,7 @@ def speed(folder: Path) -> Iterator[str]:
         "imputed: 10 % of all cells": ["--mode", "impute", "--train", str(folder / "holed.parquet")],
         "upsampled to 2 million rows": ["--mode", "upsample", "--train", str(path)],
     }  # fmt: skip
-    for name, words in cases.items():
-        spent = best([*command, *words], 1)
+    for number, (name, words) in enumerate(cases.items()):
+        # One of the tables completes rows of the other: in one directory it would be recognised as our own.
+        spent = best([*command, *words, "--out", str(folder / f"out{number}")], 1)
         yield f"| {name} | {spent.seconds:.0f} | {spent.megabytes:,.0f} |"

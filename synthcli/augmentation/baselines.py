@@ -61,8 +61,8 @@ def neighbours(matrix: Floats, encoding: Features, seed: int) -> Floats:
 def rounds(matrix: Floats, encoding: Features, seed: int) -> Floats:
     """Fill holes by rounds of regressions of each column on the others (``sklearn``'s ``IterativeImputer``).
 
-    Categories are the ranks of their levels by frequency, rounded back. With indicator columns it never does better
-    than the mode, at fifty times the cost: those of one missing category predict each other, and stay where they began.
+    Categories are the ranks of their levels by frequency, rounded back. Indicator columns of one missing category would
+    predict each other, and stay where they began.
     """
     import warnings
 

@@ -204,14 +204,24 @@ def fresh(pattern: Pattern, rows: int, seed: int, taken: pl.Series) -> pl.Series
 
     A run goes on after its last number: the gaps in it may be ids of rows that are not at hand.
     """
-    start, found, used = _after(pattern, taken), [], taken.drop_nulls()
-    lacking = rows
+    used, after = taken.drop_nulls(), _after(pattern, taken)
+    try:
+        return _beside(pattern, rows, seed, used, after)
+    except BadTableError:
+        if not after:
+            raise
+        return _beside(pattern, rows, seed, used, 0)  # a run that ends where its type ends has room before it
+
+
+def _beside(pattern: Pattern, rows: int, seed: int, used: pl.Series, start: int) -> pl.Series:
+    """Return ``rows`` ids at positions from ``start`` on, without those ``used``."""
+    found, lacking = [make(pattern, 0, seed)], rows
     while lacking:
         ids = make(pattern, lacking, seed, start)
         free = ids.filter(ids.is_null() | ~ids.is_in(used.implode()))
         found.append(free)
         start, lacking = start + lacking, lacking - len(free)
-    return pl.concat(found) if found else make(pattern, 0, seed)
+    return pl.concat(found)
 
 
 def _after(pattern: Pattern, taken: pl.Series) -> int:
