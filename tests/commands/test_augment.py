@@ -67,6 +67,7 @@ def test_rebalance_from_yaml_is_that_from_flags(augment, tmp_path: Path) -> None
     assert (tmp_path / "out" / "augment" / "augmented.parquet").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_an_option_takes_the_place_of_what_the_file_wished(augment, train: pl.DataFrame, tmp_path: Path) -> None:
     section = "augment: {mode: rebalance, shares: {true: 0.4}, lift: 'off'}\n"
     assert augment("--balance", section=section).code == 0
@@ -76,6 +77,7 @@ def test_an_option_takes_the_place_of_what_the_file_wished(augment, train: pl.Da
     assert table(tmp_path)["late"].drop_nulls().mean() == pytest.approx(0.25, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_several_columns_bins_and_equal_shares(augment, train: pl.DataFrame, tmp_path: Path) -> None:
     bins = ("--set", "augment.bins={distance: [500, 1000]}")
     words = ("--mode", "rebalance", "--column", "origin", "--column", "distance", "--balance", *bins, *OFF)
@@ -168,6 +170,7 @@ def test_csv_and_no_origin(augment, train: pl.DataFrame, tmp_path: Path) -> None
 # --- The holdout -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_table_does_not_depend_on_the_holdout(augment, tmp_path: Path) -> None:
     assert augment("--mode", "rebalance", "--share", "true=0.3", *OFF).code == 0
     first = (tmp_path / "out" / "augment" / "augmented.parquet").read_bytes()
@@ -187,6 +190,7 @@ def test_reserved_rows_are_refused(augment, tmp_path: Path, mode: str) -> None:
     assert not (tmp_path / "out" / "augment").exists()
 
 
+@pytest.mark.slow
 def test_the_lift_does_not_change_the_table(augment, tmp_path: Path) -> None:
     words = ("--mode", "rebalance", "--share", "true=0.3")
     assert augment(*words, *OFF).code == 0
@@ -278,6 +282,7 @@ def test_synthetic_input_is_refused_unless_allowed(augment, split_run: Path, tmp
 # --- The gate ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_gate_that_fails_writes_the_report_and_no_table(augment, tmp_path: Path) -> None:
     """Half of all flights late hurts a model of that table beyond doubt, whoever makes the rows."""
     ended = augment("--mode", "rebalance", "--share", "true=0.5", "--set", "augment.demand=helps")
@@ -296,6 +301,7 @@ def test_what_cannot_be_measured_passes_no_gate(augment, tmp_path: Path) -> None
         assert ended.document["result"]["verdict"] == "not measured"
 
 
+@pytest.mark.slow
 def test_tables_of_an_earlier_run_do_not_stay(augment, tmp_path: Path) -> None:
     folder = tmp_path / "out" / "augment"
     assert augment("--mode", "impute", "--column", "tailnum", "--set", "augment.imputations=2", *OFF).code == 0
