@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from synthcli.artifacts import write_json
 from synthcli.config import Constraint
-from synthcli.errors import BadTableError
+from synthcli.errors import BadTableError, ConfigError
 from synthcli.forms import dtype_name, polars_dtype
 from synthcli.schema import Kind, Schema, check_columns
 from synthcli.seeds import stage_seed
-from synthcli.synthesizers import conditioning, identifiers, synthesizer_class
+from synthcli.synthesizers import conditioning, identifiers, synthesizer_class, tempering
 from synthcli.synthesizers.boundary import put_in
 from synthcli.synthesizers.coordinates import Coordinates, learn
 from synthcli.synthesizers.identifiers import Pattern
-from synthcli.synthesizers.protocol import Completed, Progress, Synthesizer
+from synthcli.synthesizers.protocol import Completed, Progress, Synthesizer, Tempered
 
 #: Times that a row is drawn anew whose given cells, put in, broke a rule.
 _TURNS = 50
@@ -108,6 +108,21 @@ class TableGenerator:
             return conditioning.complete(self._modelled, known, seed, tries, discrete=discrete)
         drawn = conditioning.complete(self.synthesizer, known, seed, tries, discrete=discrete)
         return put_in(known, self.coordinates.restore(drawn.table, seed), drawn.made)
+
+    def tempered(self, temperature: float) -> Self:
+        """Return the generator with its synthesizer's law sharpened (``temperature`` < 1) or flattened (> 1).
+
+        At 1.0 that is the generator itself; ids and constraints are as ever (``protocol.Tempered``). Raises
+        ``ValueError`` where ``temperature`` is no finite number above 0, ``ConfigError`` where the kind has no bias.
+        """
+        if tempering.combined(1.0, temperature) == 1.0:
+            return self
+        if not isinstance(self.synthesizer, Tempered):
+            raise ConfigError(
+                f"the kind {self.kind} has no sampling bias and cannot be drawn from at temperature {temperature}",
+                "leave the temperature at 1, or set synthesizer.kind to gaussian_copula, forest or independent",
+            )
+        return replace(self, synthesizer=self.synthesizer.tempered(temperature))
 
     @property
     def _modelled(self) -> _Modelled:

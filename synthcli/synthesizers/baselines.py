@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from synthcli.artifacts import write_json
 from synthcli.errors import BadTableError
 from synthcli.schema import Kind, Schema
 from synthcli.seeds import generator, stage_seed
+from synthcli.synthesizers import tempering
 from synthcli.synthesizers.boundary import without_nan
 from synthcli.synthesizers.conditioning import Places, keys, known_patterns, with_known_cells
 from synthcli.synthesizers.protocol import Completed, Progress
@@ -99,10 +100,13 @@ class Independent:
         By column, its distinct cells in order (``cell``, one of them may be null) and how often each occurs (``rows``).
     discrete
         The columns whose cells are categories or truth values.
+    temperature
+        The bias of a draw, 1.0 for none.
     """
 
     cells: Mapping[str, pl.DataFrame]
     discrete: tuple[str, ...]
+    temperature: float = 1.0
 
     @classmethod
     def fit(
@@ -119,14 +123,27 @@ class Independent:
         """Nothing: counting has one way to go."""
         return ()
 
+    def tempered(self, temperature: float) -> Self:
+        """Return the same model with p^(1/temperature) as the law of each column's distinct cells (``Tempered``).
+
+        A missing cell counts as one of them, and so does each number, however close others are.
+        """
+        return replace(self, temperature=tempering.combined(self.temperature, temperature))
+
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
         """Return ``rows`` rows, each cell drawn from all training cells of its column."""
         return pl.DataFrame({name: self._column(name, rows, seed) for name in self.cells})
 
     def _column(self, name: str, rows: int, seed: int) -> pl.Series:
-        ends = self.cells[name]["rows"].cum_sum().to_numpy()
-        draw = generator(seed, "column", name).integers(0, ends[-1], rows)
-        return self.cells[name]["cell"].gather(np.searchsorted(ends, draw, side="right"))
+        cells, random = self.cells[name], generator(seed, "column", name)
+        if self.temperature == 1.0:
+            ends = cells["rows"].cum_sum().to_numpy()
+            draw: NDArray[Any] = random.integers(0, ends[-1], rows)
+        else:
+            start = np.zeros(1, np.intp)
+            ends = np.cumsum(tempering.tempered_counts(cells["rows"].to_numpy(), start, self.temperature))
+            draw = random.random(rows) * ends[-1]
+        return cells["cell"].gather(np.searchsorted(ends, draw, side="right"))
 
     def complete(self, given: pl.DataFrame, seed: int) -> Completed:
         """Draw the empty cells of ``given``, whatever the known ones are.
@@ -143,6 +160,7 @@ class Independent:
 
     def save(self, folder: Path) -> None:
         """Write ``cells.parquet`` and ``rows.parquet``, one list for each column, and ``columns.json``."""
+        tempering.check_unbiased(self.temperature)
         for part in ("cell", "rows"):
             lists = pl.DataFrame({name: [table[part]] for name, table in self.cells.items()})
             lists.write_parquet(folder / _FILES[part])

@@ -5,6 +5,9 @@ stretch of the ranks the score lies. So the known scores are drawn first, from a
 intervals, by Gibbs sampling (Geweke 1991; Robert 1995, doi:10.1007/BF00143942), and the unknown ones from the
 conditional normal law given these, exactly (Anderson 2003, theorem 2.5.1). With one known column the draw is exact
 throughout; with several, the sweeps start at independent draws within the intervals and are many enough to forget them.
+
+At a temperature T (``tempering``) the scores' covariance is T times the correlations: standard scores are drawn, within
+intervals that are narrower by the root of T, and are then wider by it.
 """
 
 from __future__ import annotations
@@ -22,10 +25,17 @@ Floats = NDArray[np.float64]
 _SWEEPS = 25
 #: Ranks are kept this far from 0 and 1, so that scores are finite; added to the correlations' diagonal to invert them.
 _EDGE, _RIDGE = 1e-12, 1e-6
+#: The farthest score that is drawn: about the last whose rank a float tells from 1.
+_FARTHEST = 8.2
 
 
 def draw_given(
-    correlation: Floats, known: NDArray[np.intp], low: Floats, high: Floats, random: np.random.Generator
+    correlation: Floats,
+    known: NDArray[np.intp],
+    low: Floats,
+    high: Floats,
+    random: np.random.Generator,
+    temperature: float = 1.0,
 ) -> Floats:
     """Return ranks (n rows × d columns, 0 to 1) of a normal copula whose ``known`` columns lie in given intervals.
 
@@ -37,10 +47,13 @@ def draw_given(
         Numbers of the columns that are known, k of them, the same for all rows.
     low, high
         The ranks (n × k) between which the known columns lie.
+    temperature
+        By which the scores' covariance is multiplied (> 0).
     """
+    root = temperature**0.5
     unknown = np.setdiff1d(np.arange(len(correlation)), known)
     scores = np.empty((len(low), len(correlation)))
-    bottom, top = _scores(low), _scores(high)
+    bottom, top = _scores(low) / root, _scores(high) / root
     inner = correlation[np.ix_(known, known)] + _RIDGE * np.eye(len(known))
     scores[:, known] = _truncated(inner, bottom, top, random)
     across = correlation[np.ix_(unknown, known)]
@@ -48,7 +61,7 @@ def draw_given(
     spread = correlation[np.ix_(unknown, unknown)] - weights @ across.T
     noise = random.standard_normal((len(low), len(unknown)))
     scores[:, unknown] = scores[:, known] @ weights.T + noise @ _root(spread).T
-    return _ranks(scores)
+    return _ranks(np.clip(scores * root, -_FARTHEST, _FARTHEST))
 
 
 def draw_given_some(
@@ -58,11 +71,13 @@ def draw_given_some(
     intervals: Mapping[str, tuple[Floats, Floats]],
     rows: int,
     seed: int,
+    temperature: float = 1.0,
 ) -> dict[str, Floats]:
     """Return ranks for ``rows`` rows that differ in what is known of them, by column.
 
     ``names`` are the copula's columns in the order of ``correlation``; ``known`` says, for any of them, in which rows
     it is known, and ``intervals`` where its ranks then lie (NaN, for a value without a place, leaves it unknown).
+    ``temperature`` is that of :func:`draw_given`.
     """
     columns = np.array([place for place, name in enumerate(names) if name in known], dtype=np.intp)
     stacked = [(known[name], *intervals[name]) for name in names if name in known]
@@ -74,7 +89,7 @@ def draw_given_some(
         members = np.flatnonzero(group.ravel() == number)
         random = generator(seed, "given", "".join("01"[cell] for cell in pattern.astype(int)))
         cells = np.ix_(members, np.flatnonzero(pattern))
-        ranks[members] = draw_given(correlation, columns[pattern], low[cells], high[cells], random)
+        ranks[members] = draw_given(correlation, columns[pattern], low[cells], high[cells], random, temperature)
     return {name: ranks[:, place] for place, name in enumerate(names)}
 
 

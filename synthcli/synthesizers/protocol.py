@@ -93,6 +93,23 @@ class Conditional(Protocol):
         """
 
 
+@runtime_checkable
+class Tempered(Protocol):
+    """A synthesizer that can draw with a bias towards what is frequent, as a simulation of model collapse asks for it.
+
+    What has no such bias is drawn from by its own law only.
+    """
+
+    def tempered(self, temperature: float) -> Self:
+        """Return the same model, its law sharpened (``temperature`` < 1) or flattened (> 1); 1.0 is the model itself.
+
+        A law p becomes p^(1/temperature), scaled to sum to one (``tempering``); of which law p, and what is left as it
+        is, each class says. Empty cells are completed by the same law. The temperatures of a model that is tempered
+        twice multiply. Raises ``ValueError`` where a temperature is no finite number above 0. A tempered model is to
+        be drawn from, not kept: ``save`` raises ``ValueError``.
+        """
+
+
 #: Which rows of a table keep all rules.
 Keeps = Callable[["pl.DataFrame"], "NDArray[np.bool_]"]
 

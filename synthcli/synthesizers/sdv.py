@@ -47,6 +47,7 @@ from synthcli.errors import BadTableError, ConfigError, EngineError, SynthcliErr
 from synthcli.schema import Schema
 from synthcli.seeds import stage_seed
 from synthcli.synthesizers import boundary as crossing
+from synthcli.synthesizers import tempering
 from synthcli.synthesizers.boundary import Boundary, Constant, Levels, put_in
 from synthcli.synthesizers.latent import draw_given_some
 from synthcli.synthesizers.marginals import Interval, Marginals
@@ -76,12 +77,14 @@ class GaussianCopula:
 
     ``model`` is ``None`` where no column varies. Without ``empirical`` the marginals are SDV's, and its weaknesses are
     kept: missing numbers come back at the right rate but independently of the other columns, and are the column's mean
-    while it learns. With ``empirical``, SDV sees the columns' ranks and models their dependence alone.
+    while it learns. With ``empirical``, SDV sees the columns' ranks and models their dependence alone. ``temperature``
+    is the bias of a draw, 1.0 for none.
     """
 
     boundary: Boundary
     empirical: Marginals | None
     model: Any
+    temperature: float = 1.0
 
     @classmethod
     def fit(
@@ -114,6 +117,17 @@ class GaussianCopula:
         """Nothing: a copula's fit has one way to go."""
         return ()
 
+    def tempered(self, temperature: float) -> Self:
+        """Return the same model with ``temperature`` times the variance of each latent normal score (``Tempered``).
+
+        The latent law p becomes p^(1/temperature), and the scores' correlations stay. A ``norm`` marginal's variance is
+        multiplied alike, as far as scores within ±8.2 and SDV's limits (``enforce_min_max_values``) let it; of others
+        the middle is sharpened, not the mode. So with categories: each covers a stretch of the scores, and the one at
+        their median gains, which is the most frequent one of two, but of more not always. That a number is missing is
+        such a category with empirical marginals; with SDV's the rate stays.
+        """
+        return replace(self, temperature=tempering.combined(self.temperature, temperature))
+
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
         """Return ``rows`` synthetic rows with the columns and dtypes of the training table."""
         numbers = self._draw(rows, seed) if rows and self.model is not None else self._nothing()
@@ -123,11 +137,13 @@ class GaussianCopula:
         """Draw the empty cells of ``given`` from the copula given the row's other cells (``latent``)."""
         rows = given.height
         codes, placed = self.boundary.encode(given)
-        numbers = self._draw_given(codes, given, seed) if rows and self.model is not None else self._nothing()
+        known = {name: given[name].is_not_null().to_numpy() for name in codes}
+        numbers = self._draw_given(codes, known, rows, seed) if rows and self.model is not None else self._nothing()
         return put_in(given, self.boundary.decode(numbers, rows, seed), placed)
 
     def save(self, folder: Path) -> None:
         """Write ``boundary.json``, the empirical marginals if any and, where anything was learned, ``model.pkl``."""
+        tempering.check_unbiased(self.temperature)
         write_json(folder / "boundary.json", self.boundary.to_dict())
         if self.empirical is not None:
             write_json(folder / "marginals.json", self.empirical.to_dict())
@@ -156,27 +172,40 @@ class GaussianCopula:
         return {name: np.empty(0) for name in self.boundary.learned}
 
     def _draw(self, rows: int, seed: int) -> dict[str, NDArray[Any]]:
+        if self.temperature != 1.0:  # SDV's own draw has no such thing
+            return self._draw_given({}, {}, rows, seed)
         with _engine("sampling", seed):
             _reseed(self.model, seed)
             drawn = self.model.sample(num_rows=rows)[_TABLE]
             numbers = {name: drawn[name].to_numpy() for name in self._columns}
         return self._checked(numbers if self.empirical is None else self.empirical.decode(numbers))
 
-    def _draw_given(self, codes: Mapping[str, NDArray[Any]], given: pl.DataFrame, seed: int) -> dict[str, NDArray[Any]]:
-        """Return numbers for the rows of ``given``; its known cells' own come close to them, but not exactly."""
+    def _draw_given(
+        self, codes: Mapping[str, NDArray[Any]], there: Mapping[str, NDArray[np.bool_]], rows: int, seed: int
+    ) -> dict[str, NDArray[Any]]:
+        """Return numbers for ``rows`` rows of which ``codes`` are known where ``there`` says so.
+
+        The known cells' own come close to them, but not exactly.
+        """
         with _engine("sampling", seed):
             _reseed(self.model, seed)
             correlation = self.model._model.correlation
             intervals = {name: self._intervals(name, cells) for name, cells in codes.items()}
-            known = {name: given[name].is_not_null().to_numpy() for name in codes}
+            known = dict(there)
             if self.empirical is not None:
                 for name, flag in self.empirical.missing.items():
                     if name in codes:
-                        there: NDArray[Any] = np.zeros(given.height, dtype=np.int64)
-                        intervals[flag] = self.empirical.margins[flag].interval(there, 0.0)
+                        present: NDArray[Any] = np.zeros(rows, dtype=np.int64)
+                        intervals[flag] = self.empirical.margins[flag].interval(present, 0.0)
                         known[flag] = known[name]
             ranks = draw_given_some(
-                correlation.to_numpy(), tuple(correlation.columns), known, intervals, given.height, seed
+                correlation.to_numpy(),
+                tuple(correlation.columns),
+                known,
+                intervals,
+                rows,
+                seed,
+                self.temperature,
             )
             if self.empirical is not None:
                 return self._checked(self.empirical.decode(ranks))

@@ -52,6 +52,11 @@ class Cells:
         alone = np.append(self.alone, True)
         return np.where(alone, -1, np.cumsum(alone))
 
+    @property
+    def common(self) -> NDArray[np.bool_]:
+        """Which cells are a common value, or missing, and no interval."""
+        return np.append(self.low == self.high, True)
+
     def encode(self, numbers: Floats) -> Codes:
         """Return the cell that holds each number, or else the nearest one; NaN is missing."""
         if not len(self.low):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from synthcli.errors import BadTableError, ConfigError
 from synthcli.parallel import processors
 from synthcli.schema import Schema
 from synthcli.seeds import generator
-from synthcli.synthesizers import boundary
+from synthcli.synthesizers import boundary, tempering
 from synthcli.synthesizers.boundary import Boundary
 from synthcli.synthesizers.forest import filling, storage, weighting
 from synthcli.synthesizers.forest.coding import (
@@ -44,10 +44,14 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:
-    """A fitted chain of forests; it knows its conditional law (``protocol.Conditional``)."""
+    """A fitted chain of forests; it knows its conditional law (``protocol.Conditional``).
+
+    ``temperature`` is the bias with which the pools of ``links`` are drawn from, 1.0 for none.
+    """
 
     boundary: Boundary
     links: tuple[Link, ...]
+    temperature: float = 1.0
 
     @classmethod
     def fit(
@@ -104,6 +108,20 @@ class Forest:
         """Nothing: a forest ends as it should."""
         return ()
 
+    def tempered(self, temperature: float) -> Self:
+        """Return the same model with p^(1/temperature) as the law of a cell in its leaf's pool (``Tempered``).
+
+        p is a cell's share of one node's pool: which tree a cell is drawn by, and whether from the leaf or a node above
+        it, is as ever. Categories, common values and missing numbers have such a law. An interval has nothing to be
+        sharpened in, since intervals are cut to hold about as many rows each, in a leaf about one: each keeps its
+        share, and so do common values and missing numbers together. A common value among others as common is moved to
+        one near it, as without a bias.
+        """
+        whole = tempering.combined(self.temperature, temperature)
+        if temperature == 1.0:
+            return self
+        return replace(self, links=tuple(link.tempered(whole) for link in self.links), temperature=whole)
+
     def sample(self, rows: int, seed: int) -> pl.DataFrame:
         """Return ``rows`` rows: each cell by a tree at random of its column's."""
         columns: list[Codes] = []
@@ -131,6 +149,7 @@ class Forest:
 
     def save(self, folder: Path) -> None:
         """Write ``columns.json``, how columns cross and stand in the chain, and ``forest.npz``, cells and trees."""
+        tempering.check_unbiased(self.temperature)
         links = [{"name": link.name, "number": link.cells is not None, "trees": len(link.trees)} for link in self.links]
         write_json(folder / "columns.json", {"boundary": self.boundary.to_dict(), "links": links})
         storage.write(folder / "forest.npz", self.links)

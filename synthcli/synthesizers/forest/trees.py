@@ -1,13 +1,14 @@
 """One tree of a column's forest: grown on some rows, pruned on others, with a pool of cells in each leaf.
 
 A draw takes a row's leaf, or with the weight of the prior (``pruning``) the node above it, and from the node's pool one
-cell. The pools of all leaves lie in one array in the order of the leaves, so that any node's pool is a stretch of it.
+cell, any or with a bias (``Bias``). The pools of all leaves lie in one array in the order of the leaves, so that any
+node's pool is a stretch of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +20,7 @@ from sklearn.tree._tree import Tree as Walker
 
 from synthcli.synthesizers.forest.cells import Cells
 from synthcli.synthesizers.forest.pruning import Structure, prune
+from synthcli.synthesizers.tempering import tempered_counts
 
 Codes = NDArray[np.int64]
 Ranks = NDArray[np.float32]
@@ -61,6 +63,26 @@ class Target:
     groups: Codes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bias:
+    """How a node's pool is drawn from at a temperature: its common cells by p^(1/temperature), in their joint share.
+
+    ``common`` says which cells are (``None``: all). The others are intervals, cut so that each has about as many rows:
+    what they hold tells of the cut and not of the law, so that each is drawn as often as without the bias.
+    """
+
+    temperature: float
+    common: NDArray[np.bool_] | None
+
+    def weights(self, node: Codes, cells: Codes, counts: Codes) -> NDArray[np.float64]:
+        """Return as how many rows each cell of a node is drawn, a node's in all as many as it has; sorted by node."""
+        chosen = np.arange(len(cells)) if self.common is None else np.flatnonzero(self.common[cells])
+        starts = np.flatnonzero(np.diff(node[chosen], prepend=-1))
+        weights = counts.astype(np.float64)
+        weights[chosen] = tempered_counts(counts[chosen], starts, self.temperature)
+        return weights
+
+
 @dataclass(frozen=True, eq=False)
 class Tree:
     """A tree of one column given the columns before it.
@@ -79,6 +101,8 @@ class Tree:
         The column's cells in training rows, sorted within each leaf.
     strength
         The rows' worth of prior (``pruning``).
+    bias
+        How cells are drawn from a node's pool; ``None``: each as often as it stands there.
     """
 
     structure: Structure
@@ -88,6 +112,7 @@ class Tree:
     end: Codes
     pool: NDArray[Any]
     strength: float
+    bias: Bias | None = None
 
     def draw(
         self, columns: Sequence[Codes], rows: Codes, random: np.random.Generator, runs: Codes | None = None
@@ -98,9 +123,30 @@ class Tree:
         """
         node = self._climb(self.leaves(columns, rows), random)
         start, end = self.start[node], self.end[node]
-        place = start + (random.random(len(rows)) * (end - start)).astype(np.int64)
+        if self.bias is None:
+            place = start + (random.random(len(rows)) * (end - start)).astype(np.int64)
+        else:
+            place = self._any_of(self._biased(node, random), start, end, random)
         cells: Codes = self.pool[place].astype(np.int64)
         return cells if runs is None else self._between(place, cells, runs, random)
+
+    def _biased(self, node: Codes, random: np.random.Generator) -> Codes:
+        """Return a cell of each node's pool by the bias."""
+        keys, ends = self._counts[0], self._ends
+        bounds = np.searchsorted(keys, np.arange(len(self.start) + 1) * self._width)
+        first, last = bounds[node], bounds[node + 1] - 1
+        before = np.append(0.0, ends)[first]
+        found = np.searchsorted(ends, before + random.random(len(node)) * (ends[last] - before), side="right")
+        # A sum's last bit may reach the next node.
+        cells: Codes = keys[np.clip(found, first, last)] % self._width
+        return cells
+
+    def _any_of(self, cells: Codes, start: Codes, end: Codes, random: np.random.Generator) -> Codes:
+        """Return for each of ``cells`` any place of the pool from ``start`` to ``end`` that holds it."""
+        size = len(self.pool)
+        low, high = (np.searchsorted(self._places, cells * size + edge) for edge in (start, end))
+        found: Codes = self._places[low + (random.random(len(cells)) * (high - low)).astype(np.int64)] % size
+        return found
 
     def _between(self, place: Codes, cells: Codes, runs: Codes, random: np.random.Generator) -> Codes:
         """Return the cells, those of a run moved to one between them and a near one of their leaf's pool.
@@ -164,7 +210,7 @@ class Tree:
         return node
 
     def _counted(self, node: Codes, cells: Codes, runs: Codes | None) -> NDArray[np.float64]:
-        """Return how often each cell, or on average one of those around it, stands in the pool of its node."""
+        """Return as how many rows each cell, or on average one of those around it, is drawn from its node's pool."""
         if runs is None:
             return self._count(node, cells).astype(np.float64)
         total, number = np.zeros(len(cells)), np.zeros(len(cells))
@@ -176,11 +222,11 @@ class Tree:
             number += counts
         return total / number
 
-    def _count(self, node: Codes, cells: Codes) -> Codes:
-        keys, counts = self._counts
+    def _count(self, node: Codes, cells: Codes) -> NDArray[Any]:
+        keys = self._counts[0]
         asked = node * self._width + np.minimum(cells, self._width - 1)
         place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
-        return np.where(keys[place] == asked, counts[place], 0)
+        return np.where(keys[place] == asked, self._weights[place], 0)
 
     @cached_property
     def _rows_before(self) -> Codes:
@@ -210,6 +256,21 @@ class Tree:
         return every, np.bincount(place, weights=np.concatenate([c for _, c in found])).astype(np.int64)
 
     @cached_property
+    def _weights(self) -> NDArray[Any]:
+        """As how many rows each pair of ``_counts`` is drawn: as those that it has, or by the bias."""
+        keys, counts = self._counts
+        return counts if self.bias is None else self.bias.weights(*np.divmod(keys, self._width), counts)
+
+    @cached_property
+    def _ends(self) -> NDArray[np.float64]:
+        return np.cumsum(self._weights, dtype=np.float64)
+
+    @cached_property
+    def _places(self) -> Codes:
+        """The pairs of a cell and its place in the pool as one number, sorted."""
+        return np.sort(self.pool.astype(np.int64) * len(self.pool) + np.arange(len(self.pool)))
+
+    @cached_property
     def _walker(self) -> Walker:
         """scikit-learn's walk down a tree, for nodes of our own."""
         tree = self.structure
@@ -235,6 +296,12 @@ class Link:
     def runs(self) -> Codes | None:
         """The runs of a number's cells."""
         return None if self.cells is None else self.cells.runs
+
+    def tempered(self, temperature: float) -> Link:
+        """Return the column with its trees drawn from at ``temperature``, 1.0 being without a bias."""
+        common = None if self.cells is None else self.cells.common
+        bias = None if temperature == 1.0 else Bias(temperature, common)
+        return replace(self, trees=tuple(replace(tree, bias=bias) for tree in self.trees))
 
 
 def draw(link: Link, columns: Sequence[Codes], rows: int, random: np.random.Generator) -> Codes:
