@@ -14,8 +14,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_limit: list[int] = []
+
+
+def keep_to(threads: int) -> None:
+    """Let this process use no more than ``threads`` threads: one of several workers on a machine."""
+    _limit[:] = [threads]
+
+
 def processors() -> int:
     """Return how many processors this process may use, at least 1; where the system does not say, all there are."""
+    return min([_available(), *_limit])
+
+
+def _available() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

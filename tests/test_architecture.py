@@ -17,7 +17,7 @@ FLOORS = (
     {"app"},
     {"commands"},
     {"reports", "registry", "holdout"},
-    {"audit", "gate", "selection", "augmentation", "profiling", "profile", "comparison"},
+    {"audit", "gate", "selection", "augmentation", "collapse", "profiling", "profile", "comparison"},
     {"metrics", "synthesizers", "protection"},
     {"constraints", "counts", "encoding", "splitting", "lineage", "sketches"},
     {"columns"},
@@ -25,6 +25,7 @@ FLOORS = (
     {"inference"},
     {"forms"},
     {"schema"},
+    {"executors"},
     {"config", "seeds", "parallel", "artifacts", "progress", "versions"},
     {"errors"},
 )

@@ -6,6 +6,7 @@ from synthcli.config.generators import FOREST_PRESETS, KINDS, Auto, Forest, Gaus
 from synthcli.config.load import Resolved, load
 from synthcli.config.models import (
     AugmentSection,
+    CollapseSection,
     ColumnOverride,
     Config,
     Constraint,
@@ -34,6 +35,7 @@ __all__ = [
     "KINDS",
     "AugmentSection",
     "Auto",
+    "CollapseSection",
     "ColumnOverride",
     "Config",
     "Constraint",

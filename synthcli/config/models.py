@@ -319,6 +319,79 @@ class AugmentSection(Section):
         return self
 
 
+Regime = Literal["replace", "augment", "fresh", "accumulate", "accumulate-subsample"]
+#: The order of verdicts by how bad they are; ``inconclusive`` is none of them.
+Worst = Literal["stable", "degraded-plateau", "collapsing"]
+
+
+class CollapseSection(Section):
+    """The simulation of a generator that learns from its own output: regimes, their size, and what is asked of them."""
+
+    generations: Annotated[int, Field(ge=2), expected("a whole number of at least 2")] = Field(
+        default=10, description="How many generators learn one after the other; the first learns real rows alone."
+    )
+    chains: Annotated[int, Field(ge=2), expected("a whole number of at least 2")] = Field(
+        default=10, description="Independent repetitions of every regime, with the same real rows in each."
+    )
+    rows: Annotated[int, Field(ge=10), expected("a whole number of at least 10")] | None = Field(
+        default=None,
+        description="Rows that a generation learns from and puts out; null: 2,000, or half of the training rows.",
+    )
+    regimes: list[Regime] = Field(
+        default_factory=lambda: list[Regime](["replace", "accumulate", "fresh"]),
+        min_length=1,
+        description="What a generation learns from; replace: the last output; augment: a fixed real set and the last "
+        "output; fresh: new real rows and the last output; accumulate: all real rows and outputs so far; "
+        "accumulate-subsample: as many of them as `rows`. A control that learns new real rows alone always runs.",
+    )
+    fresh: list[Share] = Field(
+        default_factory=list,
+        description="fresh: the shares of new real rows to try; empty: some are chosen, to find the least that helps.",
+    )
+    fresh_rows: list[Positive] = Field(
+        default_factory=list, description="fresh: numbers of new real rows a generation to try, as `fresh`."
+    )
+    real_weight: Share = Field(
+        default=0.5, description="augment: the share of rows that are real, the same ones in every generation."
+    )
+    temperature: Annotated[float, Field(gt=0), expected("a number above 0")] = Field(
+        default=1.0,
+        description="A bias of the draw, where a generator has one: below 1 towards what is frequent; 1: none.",
+    )
+    metrics: Annotated[
+        Literal["default"] | Annotated[list[str], Field(min_length=1)], expected("default, or a list of metrics")
+    ] = Field(default="default", description="What is measured of each generation; a list measures only what it names.")
+    margins: dict[str, Annotated[float, Field(gt=0), expected("a number above 0")]] = Field(
+        default_factory=dict, description="By metric, the change that is tolerated, where it is not the default one."
+    )
+    search_generations: Annotated[int, Field(ge=2), expected("a whole number of at least 2")] = Field(
+        default=60,
+        description="The most generations of one share in the search for the smallest; a share needs 3 over itself.",
+    )
+    max_verdict: Worst | None = Field(
+        default=None,
+        description="The gate: exit 1 where a regime (fresh with shares that are named) ends worse than this, or "
+        "undecided; null: no gate.",
+    )
+    min_fresh_at_most: Share | None = Field(
+        default=None,
+        description="The gate: exit 1 where the smallest share of fresh rows is greater, or was not found; null: none.",
+    )
+
+    @model_validator(mode="after")
+    def _wishes_go_together(self) -> Self:
+        for key in ("regimes", "fresh", "fresh_rows"):
+            values = getattr(self, key)
+            twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
+            if twice is not None:
+                raise refusal(f"{key}: {twice} is named twice")
+        if self.min_fresh_at_most is not None and "fresh" not in self.regimes:
+            raise refusal("min_fresh_at_most needs the regime fresh: add it to regimes")
+        if (self.fresh or self.fresh_rows) and "fresh" not in self.regimes:
+            raise refusal("shares of fresh rows need the regime fresh: add it to regimes")
+        return self
+
+
 class GateRule(Section):
     """A limit that a metric has to keep for the data to be released."""
 
@@ -401,6 +474,10 @@ class RunSection(Section):
     """Settings that every command shares."""
 
     seed: Seed = Field(default=0, description="The seed of every random choice except the draw of synthetic rows.")
+    workers: Annotated[Literal["auto"] | Positive, expected('a whole number of at least 1, or "auto"')] = Field(
+        default="auto",
+        description="Processes that work side by side, where a command has work for several; auto: one a processor.",
+    )
     output_dir: PathText = Field(default="artifacts", description="The folder that everything is written under.")
 
 
@@ -420,6 +497,9 @@ class Config(Section):
     # pydantic's models have a method called validate.
     validation: ValidateSection = Field(
         default_factory=ValidateSection, alias="validate", description="The audit and its gates."
+    )
+    collapse_sim: CollapseSection = Field(
+        default_factory=CollapseSection, description="The simulation of generations that learn from each other."
     )
     run: RunSection = Field(default_factory=RunSection, description="What holds for every command.")
 

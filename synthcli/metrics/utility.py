@@ -128,6 +128,35 @@ def measure_utility(
     )
 
 
+def trained_score(
+    train: pl.DataFrame,
+    holdout: pl.DataFrame,
+    learned: pl.DataFrame,
+    schema: Schema,
+    *,
+    target: str | None,
+    exclude: Sequence[str],
+    seed: int,
+) -> float | None:
+    """Return what a model scores on the holdout that learned from all of ``learned``: the score of ``utility.tstr``.
+
+    The training part says what classes and categories there are. ``None`` where no model can be trained or scored.
+    """
+    column = schema[target] if target is not None and target in schema else None
+    features = [c for c in schema.modelled if c.name != target and c.name not in exclude]
+    if column is None or not column.modelled or not features:
+        return None
+    parts = [_with_target(part, column.name, real=part is not learned) for part in (train, holdout, learned)]
+    prepare = _classification if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN) else _regression
+    task = prepare(parts, column, Features.fit(train, features), seed)
+    if isinstance(task, str):
+        return None
+    if not len(task.targets[2]):
+        return task.floor
+    predicted = task.train_model(task.features[2], task.targets[2])(task.features[1])
+    return task.score(task.targets[1], predicted)(np.ones(len(task.targets[1])))
+
+
 def r2(truth: Floats, predicted: Floats) -> Weighted:
     """Return R² as a function of row weights: 1 - (squared error)/(variance of the truth); the mean scores 0.
 

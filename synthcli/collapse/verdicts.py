@@ -1,0 +1,229 @@
+"""Verdicts: what several chains say about one regime, by a rule that is fixed before anything is looked at.
+
+Of each chain and metric there is one number, the change: the mean of the last quarter of generations less generation 1,
+less the same for the chain's control, whose generations all learn real rows. Since a control has no trend, all its
+generations after the first serve as its late ones. Chains are independent and nothing is pooled over generations: the
+bounds are one-sided 95 % ones of Student's t over chains.
+
+- *collapsing*: the harm is beyond the margin, and so is the second half's slope times the generations;
+- *degraded-plateau*: the harm is beyond the margin, and no slope is shown to be;
+- *stable*: the harm is shown to lie within the margin;
+- *inconclusive*: none of these can be shown.
+
+Where less (or more) is better, only the other way is harm; where neither is, both are, each at half the level. The
+verdict on a regime rests on the primary metrics: collapsing or degraded if any of them is, by Holm's correction over
+them (1979, Scand. J. Statist. 6:65), stable if all of them are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf, sqrt
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from synthcli.collapse.measures import Direction
+from synthcli.metrics.estimate import student_quantile
+
+Floats = NDArray[np.float64]
+Verdict = Literal["stable", "degraded-plateau", "collapsing", "inconclusive"]
+
+ALPHA = 0.05
+#: Beyond so many chains or times the generations nothing is promised.
+_MOST_CHAINS, _MOST_TIMES = 1_000, 20
+
+
+class Mean(NamedTuple):
+    """A mean over chains with its standard error and degrees of freedom."""
+
+    value: float
+    se: float
+    freedom: int
+
+    @classmethod
+    def of(cls, values: Floats) -> Mean:
+        """Return the mean of one number a chain; NaN ones are left out."""
+        known = values[np.isfinite(values)]
+        if len(known) < 2:
+            return cls(float(known.mean()) if len(known) else np.nan, inf, 1)
+        return cls(float(known.mean()), float(known.std(ddof=1)) / sqrt(len(known)), len(known) - 1)
+
+    def bound(self, level: float) -> float:
+        """Return the one-sided bound at ``level``; below .5 it is a low one."""
+        return self.value + student_quantile(level, self.freedom) * self.se if self.se else self.value
+
+    def chance_at_most(self, bound: float) -> float:
+        """Return the p-value of "the mean is at most ``bound``", one-sided."""
+        if np.isnan(self.value):
+            return 1.0
+        if not self.se:
+            return 0.0 if self.value > bound else 1.0
+        return float(stdtr(self.freedom, (bound - self.value) / self.se)) if self.se < inf else 1.0
+
+    @property
+    def negated(self) -> Mean:
+        """The mean of the negated numbers."""
+        return self._replace(value=-self.value)
+
+
+class Settles(NamedTuple):
+    """Chains, or generations, that would settle what is inconclusive; ``None`` where no number would."""
+
+    chains: int | None
+    generations: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One metric of one regime.
+
+    ``change`` and ``slope`` (of the second half, times the generations) are in the metric's unit; ``p_change`` and
+    ``p_slope`` are of "the harm is at most the margin". ``settles`` is for an inconclusive one.
+    """
+
+    metric: str
+    verdict: Verdict
+    margin: float
+    change: Mean
+    slope: Mean
+    first: float
+    late: float
+    p_change: float
+    p_slope: float
+    settles: Settles | None = None
+
+    @property
+    def p_collapse(self) -> float:
+        """The p-value of "not both, change and slope, are beyond the margin"."""
+        return max(self.p_change, self.p_slope)
+
+
+def late(generations: int) -> slice:
+    """Return the last quarter of generations, in an array that begins with generation 0."""
+    return slice(generations + 1 - ceil(generations / 4), generations + 1)
+
+
+def changes(values: Floats, control: Floats | None) -> Floats:
+    """Return one change a chain.
+
+    ``values`` and ``control`` have the shape (chains, generations + 1), with generation 0 in front; NaN is what was not
+    measured. Without a control, which is how the control itself is judged, nothing is subtracted.
+    """
+    late_mean = _mean(values[:, late(values.shape[1] - 1)])
+    if control is None:
+        return late_mean - values[:, 1]
+    return (late_mean - values[:, 1]) - (_mean(control[:, 2:]) - control[:, 1])
+
+
+def slopes(values: Floats) -> Floats:
+    """Return for each chain what the second half's least-squares slope comes to over all generations."""
+    generations = values.shape[1] - 1
+    times = np.arange(generations // 2 + 1, generations + 1.0)
+    return np.array([_slope(times, half) * generations for half in values[:, generations // 2 + 1 :]])
+
+
+def _slope(times: Floats, values: Floats) -> float:
+    """Return the least-squares slope of what was measured, NaN where that is fewer than two values."""
+    known = np.isfinite(values)
+    if known.sum() < 2:
+        return float("nan")
+    centred = times[known] - times[known].mean()
+    return float(values[known] @ centred / (centred @ centred))
+
+
+def judge(metric: str, direction: Direction, margin: float, values: Floats, control: Floats | None) -> Judged:
+    """Judge one metric of a regime by its chains; see :func:`changes` for the shapes."""
+    generations = values.shape[1] - 1
+    change, slope = Mean.of(changes(values, control)), Mean.of(slopes(values))
+    sides = _sides(direction)
+    alpha = ALPHA / len(sides)
+    tests = []
+    for sign in sides:
+        harm, drift = (one if sign > 0 else one.negated for one in (change, slope))
+        tests.append((harm.chance_at_most(margin), drift.chance_at_most(margin)))
+    p_change, p_slope = (min(1.0, len(sides) * p) for p in min(tests, key=lambda one: one[0]))
+    inside = all((change if sign > 0 else change.negated).bound(1 - ALPHA) < margin for sign in sides)
+    if p_change < ALPHA:
+        verdict: Verdict = "collapsing" if p_slope < ALPHA else "degraded-plateau"
+    else:
+        verdict = "stable" if inside else "inconclusive"
+    firsts, lates = values[:, 1], _mean(values[:, late(generations)])
+    judged = Judged(metric, verdict, margin, change, slope, _plain_mean(firsts), _plain_mean(lates), p_change, p_slope)
+    if verdict != "inconclusive":
+        return judged
+    return replace(judged, settles=_settling(change, slope, sides, margin, generations, 1 - alpha))
+
+
+def overall(judged: Mapping[str, Judged], primary: Sequence[str]) -> tuple[Verdict, Settles | None]:
+    """Return the verdict on a regime and what would settle it; where no primary metric is measured, all others count.
+
+    Not every metric at its own level, but all together keep to it: Holm's correction over those that count.
+    """
+    counted = [judged[name] for name in primary if name in judged] or list(judged.values())
+    if _any_by_holm([one.p_collapse for one in counted]):
+        return "collapsing", None
+    if _any_by_holm([one.p_change for one in counted]):
+        return "degraded-plateau", None
+    if counted and all(one.verdict == "stable" for one in counted):
+        return "stable", None
+    return "inconclusive", _all_settled([one.settles for one in counted if one.settles is not None])
+
+
+def _all_settled(needs: Sequence[Settles]) -> Settles:
+    """Return what settles all of them: the most that any needs."""
+    chains = [one.chains for one in needs]
+    generations = [one.generations for one in needs if one.generations is not None]
+    known = [number for number in chains if number is not None]
+    return Settles(
+        max(known) if known and len(known) == len(chains) else None, max(generations) if generations else None
+    )
+
+
+def _any_by_holm(p_values: Sequence[float]) -> bool:
+    """Return whether any is rejected by Holm's procedure, whose first step is Bonferroni's."""
+    return bool(p_values) and min(p_values) < ALPHA / len(p_values)
+
+
+def _sides(direction: Direction) -> tuple[int, ...]:
+    """Return the signs of a change that do harm."""
+    return {"lower": (1,), "higher": (-1,), "target": (1, -1)}[direction]
+
+
+def _settling(
+    change: Mean, slope: Mean, sides: Sequence[int], margin: float, generations: int, level: float
+) -> Settles:
+    """Return the chains that would show on which side of the margin the change lies, or when it crosses it."""
+    sign = max(sides, key=lambda side: change.value * side)
+    harm = change.value * sign
+    distance = abs(margin - harm)
+    spread = change.se * sqrt(change.freedom + 1)
+    chains = next(
+        (
+            number
+            for number in range(change.freedom + 2, _MOST_CHAINS + 1)
+            if student_quantile(level, number - 1) * spread / sqrt(number) < distance
+        ),
+        None,
+    )
+    pace = slope.value * sign / generations
+    needed = None
+    if np.isfinite(pace) and pace > 0 and harm < margin:
+        needed = ceil(generations + (margin - harm) / pace)
+    return Settles(chains, needed if needed is not None and needed <= _MOST_TIMES * generations else None)
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean over generations of what was measured, NaN where nothing was."""
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _plain_mean(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
