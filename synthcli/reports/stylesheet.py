@@ -245,3 +245,92 @@ GAINS = "".join(
         f"@media print {{ :root {{ {_GREEN_ON_LIGHT} }} .lead {{ break-inside: avoid }} }}",
     )
 )
+
+#: What the page of a simulated collapse adds to both: a colour for each of six arms, which people without one of the
+#: three cones tell apart too, on either ground; and the classes of its own charts.
+_HUES_ON_LIGHT = (
+    "--hue-0: #6b7580; --hue-1: #c8530a; --hue-2: #1942a8; --hue-3: #258b60; --hue-4: #750862; --hue-5: #b39044; "
+    "--hue-6: #058ced;"
+)
+_HUES_ON_DARK = (
+    "--hue-0: #9ca7b2; --hue-1: #f58a3c; --hue-2: #86cbff; --hue-3: #45c98c; --hue-4: #e04bf0; --hue-5: #f3e59a; "
+    "--hue-6: #4b8ebe;"
+)
+_COURSES = """
+.verdict h1, .word { text-transform: uppercase }
+.verdict h1 { hyphens: manual; font-size: 44px }
+.verdict .sentence { max-width: 76ch; margin-top: 8px }
+.verdict.stable { border-color: var(--green) }
+.verdict.stable h1, .word.stable { color: var(--green) }
+.verdict.collapsing { border-color: var(--bad) }
+.verdict.collapsing h1, .word.collapsing { color: var(--bad) }
+.verdict.degraded-plateau, .verdict.inconclusive { border-color: var(--doubt) }
+.verdict.degraded-plateau h1, .verdict.inconclusive h1 { color: var(--doubt) }
+.word.degraded-plateau, .word.inconclusive { color: var(--doubt) }
+.word { font-size: 12px; font-weight: 700; letter-spacing: .03em; white-space: nowrap }
+.reasons .word { margin-right: 8px }
+.hue-1 { --hue: var(--hue-1) }
+.hue-2 { --hue: var(--hue-2) }
+.hue-3 { --hue: var(--hue-3) }
+.hue-4 { --hue: var(--hue-4) }
+.hue-5 { --hue: var(--hue-5) }
+.hue-6 { --hue: var(--hue-6) }
+.control { --hue: var(--hue-0) }
+.course { fill: none; stroke: var(--hue); stroke-width: 1.9; stroke-linejoin: round }
+.course.dash-2 { stroke-dasharray: 8 3 }
+.course.dash-3 { stroke-dasharray: 2 2.5 }
+.course.dash-4 { stroke-dasharray: 9 3 2 3 }
+.course.dash-5 { stroke-dasharray: 4 3 }
+.course.control { stroke-width: 2.4 }
+.band { fill: var(--hue); fill-opacity: .12 }
+.band.control { fill-opacity: .3 }
+.spot, .mark-end { fill: var(--hue) }
+.mark-end { stroke: var(--ground); stroke-width: .8 }
+.ring { fill: var(--ground); stroke: var(--hue); stroke-width: 1.8 }
+.chart text.own { fill: var(--hue) }
+.limit { stroke: var(--text); stroke-width: 1.1; stroke-dasharray: 6 4; stroke-opacity: .75; fill: none }
+.leader { stroke: var(--axis); stroke-width: 1; stroke-dasharray: 1 3; fill: none }
+.span { fill: var(--blue); fill-opacity: .14 }
+.crossing { stroke: var(--blue); stroke-width: 2; fill: none }
+.chart text.needed { fill: var(--blue); font-weight: 650 }
+.predicted { fill: var(--quiet) }
+.fit { fill: none; stroke: var(--orange); stroke-width: 2; stroke-linejoin: round }
+.reach { stroke: var(--text); stroke-opacity: .45; stroke-width: 1.6; fill: none }
+.point { fill: var(--text) }
+.ridge { fill: var(--orange); fill-opacity: .3; stroke: var(--orange); stroke-width: 1.4; stroke-linejoin: round }
+.origin { fill: none; stroke: var(--blue); stroke-width: 1.3; stroke-dasharray: 3 2; stroke-linejoin: round }
+.swatch { width: 34px; height: 14px; margin-right: 7px; vertical-align: -2px }
+.legend .dashed { height: 0; border-top: 2px dashed var(--text); border-radius: 0; vertical-align: 3px }
+.legend .fitted { height: 0; border-top: 3px solid var(--orange); border-radius: 0; vertical-align: 3px }
+.legend .point { width: 8px; height: 8px; border-radius: 50%; background: var(--text) }
+.legend .crossing { width: 3px; height: 14px; background: var(--blue); vertical-align: -3px }
+.legend .span { background: var(--blue); opacity: .3 }
+.legend .predicted { width: 0; height: 0; border: 5px solid transparent; border-top: 8px solid var(--quiet);
+  border-bottom: 0 }
+.legend .ridge { background: var(--orange); opacity: .5 }
+.legend .origin { height: 0; border-top: 2px dashed var(--blue); border-radius: 0; vertical-align: 3px }
+.kind { font-weight: 400; color: var(--quiet); font-size: 13px; margin-left: 6px }
+.maps + h3, .maps + .scroll { margin-top: 32px }
+.maps figure { display: flex; flex-direction: column }
+.maps .chart { margin-top: auto }
+.chart text.on-top { paint-order: stroke; stroke: var(--ground); stroke-width: 3px; stroke-linejoin: round }
+tr.arm td { font-weight: 650; border-bottom: 0; padding-top: 14px }
+tr.arm td.about { font-weight: 400; color: var(--quiet) }
+@media screen {
+  .maps { grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr)) }
+}
+@media (max-width: 680px) {
+  .verdict h1 { font-size: 30px }
+  .flow tr.arm { border-bottom: 0; padding-top: 14px }
+  .flow tr.arm td { padding: 0 !important }
+  .flow tr.arm td.name, .flow tr.below td.name { flex-basis: calc(100% - 150px) }
+}
+"""
+COURSES = GAINS + "".join(
+    (
+        f":root {{ {_HUES_ON_LIGHT} }}",
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {_HUES_ON_DARK} }} }}",
+        _COURSES,
+        f"@media print {{ :root {{ {_HUES_ON_LIGHT} }} }}",
+    )
+)
