@@ -34,6 +34,7 @@ COMMANDS = {
     "augment": "Rebalance, impute or upsample real rows, and measure what a model gains.",
     "validate": "Audit synthetic rows against training part and holdout, and gate a release.",
     "gate": "Check that a file passed its audit; for CI without the real data.",
+    "collapse-sim": "Iterate a generator on its own output: does it collapse, and what prevents that?",
     "compare": "Compare two audits: what got better or worse by more than chance.",
     "lineage": "Show what a file was made from, generation by generation.",
 }

@@ -280,7 +280,7 @@ def numbers(series: pl.Series) -> Floats:
     """Return a numeric, boolean or datetime column as float64 (instants in microseconds), missing as NaN."""
     if series.dtype.is_temporal():
         series = series.cast(pl.Datetime("us")).to_physical()
-    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return series.cast(pl.Float64).to_numpy()  # which has NaN for null
 
 
 def finite_numbers(series: pl.Series) -> Floats:

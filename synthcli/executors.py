@@ -70,11 +70,12 @@ def executor(workers: int) -> Iterator[Executor]:
     if workers == 1:
         yield InProcess()
         return
+    others = multiprocessing.active_children()
     with _one_thread_each():
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (os.getpid(),))
         # Processes start as tasks come, with the environment of that moment.
         list(pool.map(_ready, range(workers)))
-    processes = list(multiprocessing.active_children())
+    processes = [process for process in multiprocessing.active_children() if process not in others]
     try:
         yield pool
     except BaseException:

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from synthcli import parallel
 from synthcli.artifacts import atomic_path
 from synthcli.collapse.case import Case, loaded
 from synthcli.collapse.measures import BY_NAME
@@ -98,7 +99,7 @@ def run_task(folder: str, arm: Arm, chain: int) -> Trajectory:
 
     Libraries keep to one thread: several workers share the machine, and sums of floats must not depend on how many.
     """
-    with threadpool_limits(1):
+    with threadpool_limits(1), parallel.kept_to(1):
         return run_chain(loaded(folder), arm, chain, lambda generation: None)
 
 

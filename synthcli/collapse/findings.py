@@ -344,7 +344,8 @@ def trajectories(chains: Chains) -> pl.DataFrame:
 
 
 def _frames(chains: Chains, arm: Arm) -> Iterator[pl.DataFrame]:
-    metrics, columns = zip(*chains.ruler.names, strict=True)
+    metrics = pl.Series([metric for metric, _ in chains.ruler.names], dtype=pl.String)
+    columns = pl.Series([column or None for _, column in chains.ruler.names], dtype=pl.String)
     for chain, run in enumerate(chains.runs[arm], start=1):
         generation, place = np.nonzero(np.isfinite(run.values))
         yield pl.DataFrame(
@@ -353,8 +354,8 @@ def _frames(chains: Chains, arm: Arm) -> Iterator[pl.DataFrame]:
                 "fresh_share": pl.repeat(arm.fresh_share, len(place), dtype=pl.Float64, eager=True),
                 "chain": pl.repeat(chain, len(place), dtype=pl.Int32, eager=True),
                 "generation": pl.Series(generation, dtype=pl.Int32),
-                "metric": pl.Series(metrics)[place],
-                "column": pl.Series([column or None for column in columns], dtype=pl.String)[place],
+                "metric": metrics[place],
+                "column": columns[place],
                 "value": run.values[generation, place],
             }
         )

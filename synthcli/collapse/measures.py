@@ -43,7 +43,7 @@ MEASURES: tuple[Measure, ...] = (
         "share of the categories under 1 % of training rows that the output shows, mean over columns",
     ),
     Measure(
-        "dependence", "Dependence of pairs", "drift", "lower", 0.02, "Cramér's V",
+        "dependence", "Dependence of pairs", "drift", "lower", 0.05, "Cramér's V",
         "difference of a pair's bias-corrected Cramér's V to the holdout's, mean over pairs of columns",
     ),
     Measure(

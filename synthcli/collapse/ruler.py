@@ -23,6 +23,7 @@ from synthcli.columns import Table
 from synthcli.counts import combined_codes
 from synthcli.encoding import MIN_CATEGORY_ROWS, Codes, CountEncoding, DistanceEncoding, Points
 from synthcli.metrics.accuracy import cramers_v, total_variation
+from synthcli.metrics.boosting import side_by_side
 from synthcli.metrics.diversity import NEIGHBORS, RARE_SHARE, rows_of, tail_ends
 from synthcli.metrics.neighbors import covered, kth_distances
 from synthcli.metrics.similarity import two_sample_test
@@ -205,7 +206,9 @@ class Ruler:
             if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
                 levels = self._train.levels(column.name)
                 share = levels.counts / max(self.train.height, 1)
-                kept = (levels.counts >= MIN_CATEGORY_ROWS) & (share * self.rows >= self.threshold)
+                # In whole numbers: a share's rounding must not take a category that lies at the threshold.
+                expected = levels.counts * self.rows >= self.threshold * self.train.height
+                kept = (levels.counts >= MIN_CATEGORY_ROWS) & expected
                 if kept.any():
                     found[column.name] = (levels.values.filter(pl.Series(kept)), share[kept])
         return found
@@ -242,8 +245,12 @@ class Ruler:
 
     def score(self, learned: pl.DataFrame, seed: int) -> float | None:
         """Return what a model scores on the holdout that learned from these rows."""
-        parts = (self.train, self.holdout, learned, self.schema)
-        return trained_score(*parts, target=self.target, exclude=self.exclude, seed=seed)
+
+        def of_rows(rows: pl.DataFrame) -> float | None:
+            parts = (self.train, self.holdout, rows, self.schema)
+            return trained_score(*parts, target=self.target, exclude=self.exclude, seed=seed)
+
+        return side_by_side(of_rows, [learned])[0]  # in a thread that keeps the booster to one
 
     # --- what pictures show ---
 
@@ -273,7 +280,8 @@ class Ruler:
         found = {}
         for name in self.numeric[:_OUTLINED]:
             known = self._train.numbers(name)
-            low_end, high_end = np.quantile(known[np.isfinite(known)], (0.01, 0.99))
+            known = known[np.isfinite(known)]
+            low_end, high_end = np.quantile(known, (0.01, 0.99)) if len(known) else (0.0, 0.0)
             if low_end < high_end:
                 found[name] = np.linspace(low_end, high_end, _OUTLINE_BINS - 1)
         return found
@@ -321,9 +329,10 @@ def _entropy(ruler: Ruler, seen: _Output, seed: int) -> Found:
 
 
 def _heterozygosity(ruler: Ruler, seen: _Output, seed: int) -> Found:
+    """Return each column's chance; where no row has a category, no two rows differ in one."""
     counts = {name: seen.table.levels(name).counts for name in ruler.categories}
-    shares = {name: found / max(found.sum(), 1) for name, found in counts.items()}
-    return _with_mean({name: float(1 - (share**2).sum()) for name, share in shares.items()})
+    shares = {name: found / found.sum() for name, found in counts.items()}
+    return _with_mean({name: float(1 - (share**2).sum()) if len(share) else 0.0 for name, share in shares.items()})
 
 
 def _log_variance_ratio(ruler: Ruler, seen: _Output, seed: int) -> Found:

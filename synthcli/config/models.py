@@ -365,7 +365,7 @@ class CollapseSection(Section):
         default_factory=dict, description="By metric, the change that is tolerated, where it is not the default one."
     )
     search_generations: Annotated[int, Field(ge=2), expected("a whole number of at least 2")] = Field(
-        default=60,
+        default=30,
         description="The most generations of one share in the search for the smallest; a share needs 3 over itself.",
     )
     max_verdict: Worst | None = Field(

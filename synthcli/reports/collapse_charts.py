@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from synthcli.reports.charts import SIGN, Scale, figure, line, percent, shortened, tick_labels, ticks, words
-from synthcli.reports.collapse import needed_span, share_words
+from synthcli.reports.collapse_words import needed_span, share_words
 from synthcli.reports.lift_charts import apart
 from synthcli.reports.markup import Markup, element, short
 from synthcli.reports.words import number

@@ -12,7 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from synthcli.reports.augmentation import signed
-from synthcli.reports.collapse import (
+from synthcli.reports.collapse_charts import (
+    Course,
+    Look,
+    Survival,
+    Way,
+    looks,
+    loss_chart,
+    plane_chart,
+    ridge_chart,
+    survival_map,
+    swatch,
+    trajectory_chart,
+)
+from synthcli.reports.collapse_words import (
     CONTROL,
     LEGEND,
     REPLACE,
@@ -36,19 +49,6 @@ from synthcli.reports.collapse import (
     share_words,
     shown_arms,
     span_words,
-)
-from synthcli.reports.collapse_charts import (
-    Course,
-    Look,
-    Survival,
-    Way,
-    looks,
-    loss_chart,
-    plane_chart,
-    ridge_chart,
-    survival_map,
-    swatch,
-    trajectory_chart,
 )
 from synthcli.reports.markup import Markup, element, fragment
 from synthcli.reports.page import (

@@ -312,7 +312,10 @@ WRONG = [
     ),
     ("validation: {}", "1:1: validation: unknown key; did you mean 'validate'?"),
     ("holdout: 0.2", "1:1: holdout: unknown key; it belongs at 'split.holdout'"),
-    ("split: {rows: 3}", "1:9: split.rows: unknown key; it belongs at 'sample.rows' or 'augment.rows' or 'collapse_sim.rows'"),
+    (
+        "split: {rows: 3}",
+        "1:9: split.rows: unknown key; it belongs at 'sample.rows' or 'augment.rows' or 'collapse_sim.rows'",
+    ),
     ("seed: 3", "1:1: seed: unknown key; it belongs at 'sample.seed' or 'run.seed'"),
     ("Output-Dir: 3", "1:1: Output-Dir: unknown key; did you mean 'run.output_dir'?"),
     ("split: {7: x}", "1:9: split.7: unknown key; known here: holdout, method, by, salt, since, privacy_holdout"),

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_augmentation_html import HOSTILE, anchors, harmless, header, of_class, section, tables, tree, words
 
-from synthcli.reports.collapse import answer
 from synthcli.reports.collapse_charts import (
     CONTROL,
     Course,
@@ -31,6 +30,7 @@ from synthcli.reports.collapse_charts import (
     trajectory_chart,
 )
 from synthcli.reports.collapse_html import collapse_html
+from synthcli.reports.collapse_words import answer
 
 SECTIONS = ["arms", "courses", "minimum", "categories", "spread", "plane", "mechanisms", "metrics", "origin"]
 PLAIN = Look("hue-1 dash-1", "circle")

@@ -15,13 +15,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from test_augmentation_html import HOSTILE
 
-from synthcli.reports.collapse import (
+from synthcli.reports.collapse import collapse_document, collapse_report
+from synthcli.reports.collapse_words import (
     answer,
     asked_arms,
     by_importance,
     change_words,
-    collapse_document,
-    collapse_report,
     fresh_words,
     generation_words,
     leading_arm,
