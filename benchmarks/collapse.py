@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -29,11 +30,12 @@ from synthcli.collapse.case import Case
 from synthcli.collapse.chains import Trajectory, run_chain
 from synthcli.collapse.findings import Chains, minimum_findings, predicted_share
 from synthcli.collapse.measures import BY_NAME, PRIMARY
-from synthcli.collapse.plan import search_arms
+from synthcli.collapse.plan import first_arms, search_arms
 from synthcli.collapse.regimes import Arm
 from synthcli.collapse.ruler import TABLE
 from synthcli.collapse.verdicts import judge, overall
 from synthcli.config.models import CollapseSection, ProtectionSection
+from synthcli.executors import each_done, executor
 from synthcli.metrics.estimate import wilson_interval
 from synthcli.parallel import kept_to, processors
 from synthcli.reports.collapse_words import answer
@@ -44,9 +46,10 @@ PAGE = ROOT / "docs" / "collapse-measured.md"
 NO_PROTECTION = ProtectionSection(rare_category_min_count=0, clip_extremes=0)
 
 #: The rule's own trial: runs of so many chains, each of so many generations of so many rows.
-RUNS, CHAINS, GENERATIONS, ROWS = 200, 10, 20, 1_000
-#: The search's own trial: a contraction, the loss that is tolerated, and how near the truth an answer has to be.
-SEARCHES, BIAS, LOSS, NEAR = 50, 0.95, 0.1, 0.05
+RUNS, CHAINS, GENERATIONS, ROWS = 200, 10, 20, 2_000
+#: The search's own trial: how many, of so many rows; a contraction, the loss that is tolerated, and how near the truth
+#: an answer has to be.
+SEARCHES, SEARCHED, BIAS, LOSS, NEAR = 50, 2_000, 0.95, 0.1, 0.05
 KINDS = ("forest", "gaussian_copula")
 REGIMES = ("replace", "augment", "accumulate", "accumulate-subsample", "fresh")
 
@@ -103,26 +106,42 @@ def rule() -> Iterator[str]:
     arms = {
         "control": (Arm("control", ROWS, ROWS, GENERATIONS), 1.0, "collapsing"),
         "replace, λ = .95": (Arm("replace", ROWS, 0, GENERATIONS), 0.95, "collapsing"),
-        "replace, λ = .98": (Arm("replace", ROWS, 0, GENERATIONS), 0.98, "collapsing"),
         "replace, no bias": (Arm("replace", ROWS, 0, GENERATIONS), 1.0, "collapsing"),
         "fresh φ = .1, no bias": (Arm("fresh", ROWS, ROWS // 10, GENERATIONS), 1.0, "stable"),
         "fresh φ = .5, λ = .95": (Arm("fresh", ROWS, ROWS // 2, GENERATIONS), 0.95, "stable"),
     }
     yield "| regime | stable | degraded-plateau | collapsing | inconclusive | share |\n|---|---|---|---|---|---|"
     cases = {bias: trial_case(bias, PRIMARY, ROWS, 1) for bias in {bias for _, bias, _ in arms.values()}}
-    controls = {bias: _chains(case, arms["control"][0]) for bias, case in cases.items()}
+    controls = {bias: _chains(bias, arms["control"][0]) for bias in cases}
     for name, (arm, bias, wanted) in arms.items():
-        case = cases[bias]
-        ran = controls[bias] if arm.regime == "control" else _chains(case, arm)
-        yield Found(name, _decided(case, ran, None if arm.regime == "control" else controls[bias])).row(wanted)
-        if arm.regime == "control":  # the same as a regime of its own: chains of one run against those of the next
-            other = controls[bias][CHAINS:] + controls[bias][:CHAINS]
-            yield Found("control against another control", _decided(case, ran, other)).row(wanted)
+        case, control = cases[bias], controls[bias]
+        if arm.regime == "control":
+            yield Found(name, _decided(case, control, None)).row(wanted)
+            # The same as a regime of its own: the chains of one run against those of the next.
+            other = control[CHAINS:] + control[:CHAINS]
+            yield Found("control against another control", _decided(case, control, other)).row(wanted)
+        else:
+            yield Found(name, _decided(case, _chains(bias, arm), control)).row(wanted)
 
 
-def _chains(case: Case, arm: Arm) -> list[Trajectory]:
-    with threadpool_limits(1), kept_to(1):
-        return [run_chain(case, arm, chain, lambda generation: None) for chain in range(RUNS * CHAINS)]
+def _chains(bias: float, arm: Arm) -> list[Trajectory]:
+    """Run the chains of all runs, in blocks over the processors."""
+    calls = [(start, block, (bias, arm, start, CHAINS * 10)) for start in range(0, RUNS * CHAINS, CHAINS * 10)]
+    with executor(processors()) as pool:
+        found = dict(each_done(pool, calls, 2 * processors()))
+    return [run for start in sorted(found) for run in found[start]]
+
+
+def block(bias: float, arm: Arm, start: int, count: int) -> list[Trajectory]:
+    """Run some chains of the rule's trial."""
+    case = _shared_case(bias)
+    with registered(), threadpool_limits(1), kept_to(1):
+        return [run_chain(case, arm, chain, lambda generation: None) for chain in range(start, start + count)]
+
+
+@lru_cache
+def _shared_case(bias: float) -> Case:
+    return trial_case(bias, PRIMARY, ROWS, 1)
 
 
 def _decided(case: Case, ran: Sequence[Trajectory], controls: Sequence[Trajectory] | None) -> dict[str, int]:
@@ -177,35 +196,39 @@ def _mean_log(rows: int, share: float, chains: int = 20_000, generations: int = 
 
 def least() -> Iterator[str]:
     """Yield how well the least share of a contracting generator is found, over many searches."""
-    rows, metric = 1_000, "log_variance_ratio"
-    section = CollapseSection(generations=20, chains=CHAINS, rows=rows, regimes=["fresh"])
-    true = truth(rows)
-    found, covered, predicted = [], 0, []
-    for seed in range(SEARCHES):
-        case = trial_case(BIAS, (metric,), rows, seed)
-        first = (Arm("control", rows, rows, 20), Arm("replace", rows, 0, 20, asked=False))
-        runs = {arm: _few(case, arm) for arm in first}
-        share = predicted_share(Chains(case.ruler, runs, {}))
-        predicted.append(share)
-        runs |= {arm: _few(case, arm) for arm in search_arms(section, rows, share)}
-        told = minimum_findings(Chains(case.ruler, runs, {}))
-        assert told is not None
-        found.append(np.nan if told["share"] is None else told["share"])
-        covered += told["low"] <= true <= told["high"]
-    near = int(np.sum(np.abs(np.array(found) - true) <= NEAR))
+    with executor(processors()) as pool:
+        found = dict(each_done(pool, [(seed, search, (seed,)) for seed in range(SEARCHES)], 2 * processors()))
+    true = truth(SEARCHED)
+    shares = np.array([np.nan if told["share"] is None else told["share"] for told in found.values()])
+    predicted = np.array([told["predicted"] for told in found.values()])
+    covered = sum(told["low"] <= true <= told["high"] for told in found.values())
+    near = int(np.sum(np.abs(shares - true) <= NEAR))
     low, high = wilson_interval(near, SEARCHES)
     yield (
         f"Truth {true:.3f} (the closed form without chance: {minimum.against_bias(BIAS, LOSS):.3f}). Of {SEARCHES} "
-        f"searches (n = {rows:,}, {CHAINS} chains) {near} found it to ± {NEAR:g} ({near / SEARCHES:.2f}, interval "
-        f"{low:.2f} … {high:.2f}); mean {np.nanmean(found):.3f}, standard deviation {np.nanstd(found, ddof=1):.3f}; "
-        f"the 95 % interval held it in {covered} of {SEARCHES}. Predicted beforehand: mean {np.mean(predicted):.3f}, "
-        f"standard deviation {np.std(predicted, ddof=1):.3f}."
+        f"searches (n = {SEARCHED:,}, {CHAINS} chains) {near} found it to ± {NEAR:g} ({near / SEARCHES:.2f}, interval "
+        f"{low:.2f} … {high:.2f}); mean {np.nanmean(shares):.3f}, standard deviation {np.nanstd(shares, ddof=1):.3f}; "
+        f"the 95 % interval held it in {covered} of {SEARCHES}. Predicted beforehand: mean {predicted.mean():.3f}, "
+        f"standard deviation {predicted.std(ddof=1):.3f}."
     )
 
 
+def search(seed: int) -> dict[str, Any]:
+    """Return what one search finds."""
+    case = trial_case(BIAS, ("log_variance_ratio",), SEARCHED, seed)
+    section = CollapseSection(generations=GENERATIONS, chains=CHAINS, rows=SEARCHED, regimes=["fresh"])
+    first = first_arms(section, SEARCHED)
+    with registered(), threadpool_limits(1), kept_to(1):
+        runs = {arm: _few(case, arm) for arm in first}
+        share = predicted_share(Chains(case.ruler, runs, {}))
+        runs |= {arm: _few(case, arm) for arm in search_arms(section, SEARCHED, share)}
+        told = minimum_findings(Chains(case.ruler, runs, {}))
+    assert told is not None
+    return told
+
+
 def _few(case: Case, arm: Arm) -> list[Trajectory]:
-    with threadpool_limits(1), kept_to(1):
-        return [run_chain(case, arm, chain, lambda generation: None) for chain in range(CHAINS)]
+    return [run_chain(case, arm, chain, lambda generation: None) for chain in range(CHAINS)]
 
 
 # --- two real tables ---------------------------------------------------------------------------------------------
@@ -296,7 +319,8 @@ def _least(found: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[str]
     yield f"| all primary metrics{safe} | {share} | {span} | {found['predicted']:.3f} |"
     for one in found["metrics"]:
         told = "more than was tried" if not one["found"] else f"{'≤ ' if one['at_most'] else ''}{one['share']:.3f}"
-        span = f"{one['low']:.3f} … {one['high']:.3f}"
+        below = one["at_most"] and one["high"] < one["share"]
+        span = "–" if below else f"{one['low']:.3f} … {one['high']:.3f}"
         yield f"| {titles[one['name']].lower()} | {told} | {span} | {one['predicted']:.3f} |"
     yield ""
 

@@ -29,6 +29,7 @@ class PlainSection(Bootstrap):
 
     kind: Literal["plain"] = Field(description="The kind of generator.")  # type: ignore[assignment]
     ddof: int = Field(default=0, description="What is taken off the number of rows under a variance.")
+    joint: bool = Field(default=True, description="Whether numbers keep their covariances; false: each by itself.")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class Plain:
         numeric = [column.name for column in schema if column.ordered]
         values = train.select(numeric).to_numpy() if numeric else np.empty((train.height, 0))
         centred = values - values.mean(axis=0)
-        covariance = centred.T @ centred / (train.height - parameters["ddof"])
-        root = np.linalg.cholesky(covariance + 1e-300 * np.eye(len(numeric))) if numeric else covariance
+        divisor = train.height - parameters["ddof"]
+        if parameters["joint"]:
+            root = np.linalg.cholesky(centred.T @ centred / divisor)
+        else:
+            root = np.diag(np.sqrt((centred**2).sum(axis=0) / divisor))
         counted = {c.name: train[c.name].value_counts(sort=True) for c in schema if not c.ordered}
         levels = {
             name: (found[name], found["count"].to_numpy().cumsum() / train.height) for name, found in counted.items()

@@ -350,7 +350,7 @@ def survival_map(rows: Sequence[Survival], *, label: str) -> Markup:
 
 
 def _survival(row: Survival, y: float, across: Scale) -> Iterator[Markup]:
-    name = f"{shortened(row.name, 16)}, {percent(row.share)}"
+    name = f"{_tight(row.name, 16)}, {percent(row.share)}"
     full = f"{row.name}, {percent(row.share)} of the real rows"
     yield element("text", element("title", full), name, x=_NAMES - 6, y=y + 11, text_anchor="end", class_="small")
     start = 0
@@ -361,6 +361,17 @@ def _survival(row: Survival, y: float, across: Scale) -> Iterator[Markup]:
         start = end
     last = row.shown[-1] if row.shown else None
     yield words(WIDTH - 2, y + 11, "–" if last is None else f"{100 * last:.0f} %", anchor="end", class_="small figure")
+
+
+def _tight(name: str, signs: int) -> str:
+    """Return ``column: category`` in about so many signs, at the cost of the column's, which many rows share.
+
+    >>> _tight("native_country: Peru", 16), _tight("native_country: Holand-Netherlands", 16)
+    ('native_co…: Peru', 'nat…: Holand-Ne…')
+    """
+    column, _, category = name.partition(": ")
+    category = shortened(category, signs - 6)
+    return name if len(name) <= signs else f"{shortened(column, max(4, signs - 2 - len(category)))}: {category}"
 
 
 def _run(name: str, shown: float, start: int, end: int, y: float, across: Scale) -> Markup:

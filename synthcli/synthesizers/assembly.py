@@ -221,8 +221,9 @@ def fit_table(
 
 
 def _check_types(train: pl.DataFrame, schema: Schema) -> None:
+    dtypes = train.schema  # made anew each time that it is asked for
     for column in schema:
-        dtype = train.schema[column.name]
+        dtype = dtypes[column.name]
         found = dtype_name(dtype) or str(dtype)
         if found != column.dtype:
             raise BadTableError(

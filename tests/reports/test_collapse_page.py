@@ -713,3 +713,17 @@ def test_whatever_a_column_is_called_the_page_is_whole(name: str) -> None:
     page = collapse_html(found)
     page.encode("utf-8")
     tree(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("sex: F", "sex: F"),
+        ("native_country: Peru", "native_co…: Peru"),
+        ("native_country: Holand-Netherlands", "nat…: Holand-Ne…"),
+    ],
+)
+def test_a_long_column_gives_way_to_its_category(name: str, told: str) -> None:
+    chart = survival_map([Survival(name, 0.01, [1.0, 0.5])], label="x")
+    assert f">{told}, " in chart
+    assert f"{name}, 1" in chart  # whole under the pointer
