@@ -66,8 +66,20 @@ class Chains:
         }
 
     def verdict(self, arm: Arm) -> tuple[Verdict, Settles | None]:
-        """Return the verdict on an arm and what would settle it."""
-        return overall(self.judged(arm), PRIMARY)
+        """Return the verdict on an arm and what would settle it.
+
+        A chain that broke has nothing measured after it: an arm most of whose chains did is collapsing, whatever was
+        measured before, and one with any is not stable.
+        """
+        found, settles = overall(self.judged(arm), PRIMARY)
+        broken = self.broken(arm)
+        if 2 * broken > len(self.runs[arm]):
+            return "collapsing", None
+        return ("inconclusive", Settles(None, None)) if broken and found == "stable" else (found, settles)
+
+    def broken(self, arm: Arm) -> int:
+        """Return in how many chains a generator could no longer be fitted."""
+        return sum(run.broken > 0 for run in self.runs[arm])
 
 
 # --- arms --------------------------------------------------------------------------------------------------------
@@ -76,7 +88,7 @@ class Chains:
 def arm_findings(chains: Chains, arm: Arm, reservoir: int) -> dict[str, Any]:
     """Return one arm's verdict, metrics and trajectories."""
     judged = chains.judged(arm)
-    verdict, settles = overall(judged, PRIMARY)
+    verdict, settles = chains.verdict(arm)
     return {
         "name": arm.name,
         "regime": arm.regime,
@@ -87,7 +99,7 @@ def arm_findings(chains: Chains, arm: Arm, reservoir: int) -> dict[str, Any]:
         "asked": arm.asked,
         "verdict": verdict,
         "recycled_from": recycled_from(arm, reservoir),
-        "broken": sum(run.broken > 0 for run in chains.runs[arm]),
+        "broken": chains.broken(arm),
         "settles": None if settles is None else settles._asdict(),
         "metrics": [_judged(one) for one in judged.values()],
         "trajectory": {name: _band(chains.values(arm, name)) for name in judged},

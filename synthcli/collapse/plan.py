@@ -43,7 +43,7 @@ def first_arms(section: CollapseSection, rows: int) -> tuple[Arm, ...]:
             arms.append(Arm(regime, rows, real, times))
     if "fresh" in section.regimes and "replace" not in section.regimes:
         arms.insert(1, Arm("replace", rows, 0, times, asked=False))
-    return tuple(arms)
+    return tuple(dict.fromkeys(arms))  # shares that come to the same number of rows are one
 
 
 def searches(section: CollapseSection) -> bool:

@@ -52,7 +52,7 @@ class Arm:
         """What a report calls it."""
         if self.regime != "fresh":
             return self.regime
-        return f"fresh {self.real_rows} rows" if self.named_rows else f"fresh {self.real_rows / self.rows:.3g}"
+        return f"fresh {self.real_rows} rows" if self.named_rows else f"fresh {self.real_rows / self.rows:.6g}"
 
     @property
     def fresh_share(self) -> float | None:

@@ -346,18 +346,16 @@ def _log_variance_ratio(ruler: Ruler, seen: _Output, seed: int) -> Found:
 
 def _mean_shift(ruler: Ruler, seen: _Output, seed: int) -> Found:
     """Return the signed shift of each column; the table's is the mean of their sizes."""
-    found = {}
-    for name, (mean, sd) in ruler.moments.items():
-        known = seen.known(name)
-        found[name] = (float(known.mean()) - mean) / sd if len(known) else 0.0
-    return _with_mean(found, abs)
+    moments = ruler.moments
+    return _with_mean(
+        {name: (float(_some(ruler, seen, name).mean()) - mean) / sd for name, (mean, sd) in moments.items()}, abs
+    )
 
 
 def _w1(ruler: Ruler, seen: _Output, seed: int) -> Found:
-    """Return each column's distance; a column without a number counts as one that always has the median."""
     found = {}
     for name, real in ruler.ordered.items():
-        known = np.sort(seen.known(name)) if len(seen.known(name)) else np.array([np.median(real)])
+        known = np.sort(_some(ruler, seen, name))
         grid = (np.arange(max(len(known), len(real))) + 0.5) / max(len(known), len(real))
         own, theirs = (side[(grid * len(side)).astype(np.int64)] for side in (known, real))
         found[name] = float(np.abs(own - theirs).mean()) / ruler.moments[name][1]
@@ -498,6 +496,12 @@ def _associations(codes: Codes, sizes: Sequence[int], pairs: Sequence[tuple[int,
         for a, b in pairs
     ]  # fmt: skip
     return np.array(found, dtype=np.float64)
+
+
+def _some(ruler: Ruler, seen: _Output, name: str) -> Floats:
+    """Return a column's numbers; one without any counts as one that always has the holdout's median."""
+    known = seen.known(name)
+    return known if len(known) else np.array([np.median(ruler.ordered[name])])
 
 
 def _counts(ruler: Ruler, seen: _Output, name: str) -> NDArray[np.int64]:

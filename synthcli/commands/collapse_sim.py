@@ -148,6 +148,7 @@ def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic:
     _check_rows(settings, learned.table.height, rows)
     case = _case(run, settings, learned, holdout.read(), rows, metrics)
     _check_temperature(case)
+    _check_metrics(case)
     mark = _mark(case, versions())
     workers = processors() if settings.run.workers == "auto" else settings.run.workers
     return Simulation(settings, out, learned, origin, holdout, case, mark, workers)
@@ -258,6 +259,18 @@ def _check_temperature(case: Case) -> None:
         raise ConfigError(
             f"collapse_sim.temperature: the kind {case.kind} has no sampling bias",
             "leave it at 1, or name another kind, e.g. --synthesizer gaussian_copula",
+        )
+
+
+def _check_metrics(case: Case) -> None:
+    """Raise ``ConfigError`` where none of the metrics can be measured of this table."""
+    from synthcli.errors import ConfigError
+
+    if not case.ruler.measurable:
+        reasons = dict.fromkeys(f"{name}: {case.ruler.reason(name)}" for name in case.metrics)
+        raise ConfigError(
+            "collapse_sim.metrics: none can be measured of this table\n" + "\n".join(reasons),
+            "name others, or leave the key out",
         )
 
 

@@ -78,8 +78,10 @@ def side_by_side(fit: Callable[[Item], Result], items: Sequence[Item]) -> list[R
     """Return ``fit`` of each item, a model each, as many at a time as there are processors.
 
     A booster itself keeps to one thread: its threads wait by spinning, and on a busy machine take fifty times as long.
-    OpenMP's limit is each thread's own, so that every worker sets it.
+    OpenMP's limit is each thread's own, so that every worker sets it; it has to be loaded before.
     """
+    import sklearn.ensemble  # noqa: F401
+
     return parallel.side_by_side(fit, items, lambda: threadpool_limits(1, "openmp"))
 
 
