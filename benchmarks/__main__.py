@@ -191,6 +191,13 @@ def balance(folder: Path) -> None:
     measure_balance()
 
 
+def collapse(folder: Path) -> None:
+    """What collapses on real tables, and how often the rule is wrong; writes docs/collapse-measured.md."""
+    from benchmarks.collapse import page
+
+    page(folder)
+
+
 def forest_large(folder: Path) -> None:
     """Fitting a forest on a million rows, and drawing as many."""
     path = wide_table(folder / "million.parquet", 1_000_000, seed=1)
@@ -233,6 +240,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "split_large": split_large,
     "audits": audits,
     "augmentation": augmentation,
+    "collapse": collapse,
     "generators": generators,
     "marginals": marginals,
     "forest": forest,

@@ -156,17 +156,17 @@ def test_accumulation_is_bounded(tmp_path: Path) -> None:
 
 
 def test_fresh_rows_hold_the_variance_up(tmp_path: Path) -> None:
-    rows, last, fresh = 20, 15, 0.1
+    rows, last, fresh = 10, 12, 0.1
     section = {"regimes": ["fresh"], "fresh": [fresh], "rows": rows, "generations": last}
-    ran = simulated(tmp_path, normal(32), {"kind": "plain", "joint": False}, ["log_variance_ratio"], **section)
+    ran = simulated(tmp_path, normal(30), {"kind": "plain", "joint": False}, ["log_variance_ratio"], **section)
     expected = moments(last, rows, fresh)[-1]
     agrees(ran.variances("fresh", last), expected, 1 - expected)
 
 
 def test_a_fixed_real_set_holds_it_up_to_its_own_variance(tmp_path: Path) -> None:
-    rows, last, real = 20, 12, 0.5
+    rows, last, real = 10, 8, 0.5
     section = {"regimes": ["augment"], "real_weight": real, "rows": rows, "generations": last}
-    ran = simulated(tmp_path, normal(24), {"kind": "plain", "joint": False}, ["log_variance_ratio"], **section)
+    ran = simulated(tmp_path, normal(30), {"kind": "plain", "joint": False}, ["log_variance_ratio"], **section)
     fixed = round(real * rows)
     inner = (rows - fixed) * real * (2 - real)
     expected = (1 - 1 / fixed) * inner / (inner + (1 - real) ** 2)
