@@ -32,7 +32,7 @@ from synthcli.metrics.estimate import student_quantile
 Floats = NDArray[np.float64]
 Verdict = Literal["stable", "degraded-plateau", "collapsing", "inconclusive"]
 
-ALPHA = 0.05
+ALPHA, POWER = 0.05, 0.8
 #: Beyond so many chains or times the generations nothing is promised.
 _MOST_CHAINS, _MOST_TIMES = 1_000, 20
 
@@ -196,7 +196,11 @@ def _sides(direction: Direction) -> tuple[int, ...]:
 def _settling(
     change: Mean, slope: Mean, sides: Sequence[int], margin: float, generations: int, level: float
 ) -> Settles:
-    """Return the chains that would show on which side of the margin the change lies, or when it crosses it."""
+    """Return the chains that would show on which side of the margin the change lies, or when it crosses it.
+
+    Chains are enough to show it four times in five, if change and spread are what they seem. Generations are told only
+    where the second half is shown to move.
+    """
     sign = max(sides, key=lambda side: change.value * side)
     harm = change.value * sign
     distance = abs(margin - harm)
@@ -205,15 +209,20 @@ def _settling(
         (
             number
             for number in range(change.freedom + 2, _MOST_CHAINS + 1)
-            if student_quantile(level, number - 1) * spread / sqrt(number) < distance
+            if _reach(level, number - 1) * spread / sqrt(number) < distance
         ),
         None,
     )
-    pace = slope.value * sign / generations
+    drift = slope if sign > 0 else slope.negated
     needed = None
-    if np.isfinite(pace) and pace > 0 and harm < margin:
-        needed = ceil(generations + (margin - harm) / pace)
+    if drift.bound(ALPHA) > 0 and harm < margin:
+        needed = ceil(generations + (margin - harm) / (drift.value / generations))
     return Settles(chains, needed if needed is not None and needed <= _MOST_TIMES * generations else None)
+
+
+def _reach(level: float, freedom: int) -> float:
+    """Return how many standard errors from a margin a change has to lie to be shown beyond it with ``POWER``."""
+    return student_quantile(level, freedom) + student_quantile(POWER, freedom)
 
 
 def _mean(values: Floats) -> Floats:
