@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from synthcli import parallel
+from synthcli.errors import EngineError
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
@@ -58,7 +60,14 @@ def each_done(
 def _done(waiting: dict[Future[Result], Key]) -> Iterator[tuple[Key, Result]]:
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         key = waiting.pop(future)
-        yield key, future.result()
+        try:
+            result = future.result()
+        except BrokenProcessPool as error:
+            raise EngineError(
+                "a worker process was ended from outside, most often because memory ran out",
+                "take fewer --workers, or less work for each, and run it again",
+            ) from error
+        yield key, result
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class Case:
             self.target,
             self.exclude,
             self.seed,
+            self.protection.clip_extremes,
         )
 
     def output(self, learned: pl.DataFrame, *stage: str | int) -> pl.DataFrame:

@@ -62,7 +62,7 @@ class Trajectory:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what :meth:`save` wrote; nothing in it is executed."""
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return cls(found["values"], found["shown"], found["densities"], int(found["broken"]))
 
 

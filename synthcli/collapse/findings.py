@@ -61,6 +61,7 @@ class Chains:
                 self.margin(name),
                 self.values(arm, name),
                 None if arm.regime == CONTROL else self.values(self.control, name),
+                self.ruler.least_se(name, self.margin(name), len(self.runs[arm])),
             )
             for name in self.ruler.measurable
         }
@@ -163,16 +164,15 @@ def _band(values: Floats) -> dict[str, list[Any]]:
 
 
 def mechanism_findings(chains: Chains) -> dict[str, Any] | None:
-    """Return bias and drift of the generator, read from ``replace``; ``None`` where that was not run."""
-    found = _logs(chains)
-    if found is None:
+    """Return bias and drift of the generator, read from the variances of ``replace``; ``None`` where there are none."""
+    logs = _logs(chains)
+    if logs is None:
         return None
-    measured_on, logs = found
     bias, chance = mechanisms.contraction(logs), mechanisms.drift(logs)
     if bias is None or chance is None:
         return None
     return {
-        "measured_on": measured_on,
+        "measured_on": "variance",
         "bias": {
             "contraction": _number(bias.contraction),
             "low": _number(bias.low),
@@ -183,17 +183,13 @@ def mechanism_findings(chains: Chains) -> dict[str, Any] | None:
     }
 
 
-def _logs(chains: Chains) -> tuple[str, Floats] | None:
-    """Return logarithms of variances, or else of heterozygosities, of shape (chains, generations, columns)."""
-    if not any(arm.regime == "replace" for arm in chains.runs):
+def _logs(chains: Chains) -> Floats | None:
+    """Return the logarithms of numbers' variances in ``replace``, of shape (chains, generations, columns)."""
+    columns = [column for name, column in chains.ruler.names if name == "log_variance_ratio" and column != TABLE]
+    if not columns or not any(arm.regime == "replace" for arm in chains.runs):
         return None
     arm = chains.arm("replace")
-    for metric, measured_on in (("log_variance_ratio", "variance"), ("heterozygosity", "heterozygosity")):
-        columns = [column for name, column in chains.ruler.names if name == metric and column != TABLE]
-        if columns:
-            values = np.stack([chains.values(arm, metric, column)[:, 1:] for column in columns], axis=-1)
-            return measured_on, values if measured_on == "variance" else np.log(np.maximum(values, 1e-9))
-    return None
+    return np.stack([chains.values(arm, "log_variance_ratio", column)[:, 1:] for column in columns], axis=-1)
 
 
 # --- the least fresh data ----------------------------------------------------------------------------------------
@@ -223,7 +219,7 @@ def _predicted(chains: Chains, metric: str) -> float:
     share = minimum.against_steps(_sign(metric, step) * step, margin)
     logs = _logs(chains)
     if metric == "log_variance_ratio" and logs is not None:
-        bias, loss = mechanisms.contraction(logs[1]), 1 - exp(-margin)
+        bias, loss = mechanisms.contraction(logs), 1 - exp(-margin)
         by_chance = (1 - loss) / (2 * loss) / arm.rows
         return max(by_chance, minimum.against_bias(bias.contraction, loss)) if bias and bias.contraction < 1 else share
     if metric == "rare_category_survival":
@@ -284,10 +280,18 @@ def _rows(share: float, rows: int) -> int:
 
 
 def _curve(chains: Chains, arms: Sequence[Arm], shares: Floats, metric: str, picks: NDArray[np.intp]) -> minimum.Curve:
-    control = chains.values(chains.control, metric)
+    """Return the curve of one metric; where either way is harm, of the way that needs more fresh rows.
+
+    A chain that broke has lost twice the margin, whatever was measured before.
+    """
+    control, margin = chains.values(chains.control, metric), chains.margin(metric)
     found = np.stack([changes(chains.values(arm, metric), control) for arm in arms], axis=1)
-    losses = found * _sign(metric, float(found[:, 0].mean()))
-    return minimum.fit_curve(metric, chains.margin(metric), shares, losses, picks)
+    broken = np.array([[run.broken > 0 for run in chains.runs[arm]] for arm in arms]).T
+    signs = (1.0, -1.0) if BY_NAME[metric].direction == "target" else (_sign(metric, 0.0),)
+    curves = [
+        minimum.fit_curve(metric, margin, shares, np.where(broken, 2 * margin, found * sign), picks) for sign in signs
+    ]
+    return max(curves, key=lambda curve: (minimum.ranked(curve.crossing), curve.losses.mean()))
 
 
 def _curve_findings(curve: minimum.Curve, predicted: float | None) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from synthcli.collapse.verdicts import Mean
 from synthcli.metrics.estimate import LEVEL
 
 Floats = NDArray[np.float64]
-#: A step of the logarithm beyond this is no contraction: the column became constant.
-_LARGEST_STEP = 5.0
+#: Fewer chains say nothing of a spread.
+_LEAST_CHAINS = 3
+#: The logarithm that stands for no variance at all; what follows it is no ratio.
+_NOTHING = log(1e-6)
 
 
 class Contraction(NamedTuple):
@@ -50,7 +52,7 @@ def contraction(logs: Floats) -> Contraction | None:
     """Estimate the bias from logarithms of shape (chains, generations, columns), one generation after the other.
 
     A chain's number is the median over columns of the mean ratio over generations, so that one odd column does not
-    speak for all. ``None`` with fewer than two generations or chains.
+    speak for all. ``None`` with fewer than two generations or three chains.
     """
     steps = _steps(logs)
     if steps is None:
@@ -81,7 +83,8 @@ def _half_life(variance: float) -> float | None:
 
 
 def _steps(logs: Floats) -> Floats | None:
+    """Return the steps of the logarithms; once a column has become constant its last ratio, none, goes on."""
     steps = np.diff(logs, axis=1)
-    if min(steps.shape) < 1 or len(steps) < 2:
+    if min(steps.shape) < 1 or len(steps) < _LEAST_CHAINS:
         return None
-    return np.clip(steps, -_LARGEST_STEP, _LARGEST_STEP)
+    return np.where(logs[:, :-1] <= _NOTHING + 1e-9, _NOTHING, steps)

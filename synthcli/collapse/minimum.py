@@ -150,14 +150,14 @@ class Curve:
 def fit_curve(metric: str, margin: float, shares: Floats, losses: Floats, picks: NDArray[np.intp]) -> Curve:
     """Fit a metric's curve; ``picks`` are resampled chains, (resamples, chains), the same for every metric."""
     fitted = falling(losses.mean(axis=0))
-    draws = np.array([_read(crossing(shares, falling(losses[pick].mean(axis=0)), margin)) for pick in picks])
+    draws = np.array([ranked(crossing(shares, falling(losses[pick].mean(axis=0)), margin)) for pick in picks])
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
     return Curve(
         metric, margin, shares, losses, fitted, crossing(shares, fitted, margin), float(low), float(high), draws
     )
 
 
-def _read(found: Crossing) -> float:
+def ranked(found: Crossing) -> float:
     """Return a crossing as a number that can be ranked."""
     if found.share is None:
         return 1.0
@@ -193,7 +193,7 @@ def least(curves: Mapping[str, Curve], primary: Sequence[str], verdicts: Mapping
     safe = safe_share(verdicts)
     if not counted:
         return Least(None, False, 0.0, 1.0, safe, None)
-    needed = [_read(curve.crossing) for curve in counted]
+    needed = [ranked(curve.crossing) for curve in counted]
     limiting = counted[int(np.argmax(needed))]
     draws = np.max([curve.draws for curve in counted], axis=0)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from synthcli.collapse.measures import BY_NAME, PRIMARY
-from synthcli.collapse.minimum import generations_to_rest, grid
-from synthcli.collapse.regimes import CONTROL, Arm, rows_learned
+from synthcli.collapse.minimum import TO_REST, generations_to_rest, grid
+from synthcli.collapse.regimes import CONTROL, Arm, Regime, rows_learned
 from synthcli.collapse.ruler import TABLE, Ruler
 from synthcli.config.models import CollapseSection
 from synthcli.metrics.estimate import student_quantile
@@ -34,14 +34,15 @@ def first_arms(section: CollapseSection, rows: int) -> tuple[Arm, ...]:
     """Return the control and the arms that were asked for; ``replace`` too where a search has to be predicted."""
     times = section.generations
     arms = [Arm(CONTROL, rows, rows, times)]
-    for regime in section.regimes:
+    named: list[Regime] = ["fresh"] if section.fresh or section.fresh_rows else []
+    for regime in dict.fromkeys([*section.regimes, *named]):
         if regime == "fresh":
             arms += [Arm("fresh", rows, max(1, round(share * rows)), times) for share in section.fresh]
             arms += [Arm("fresh", rows, min(count, rows), times, named_rows=True) for count in section.fresh_rows]
         else:
             real = min(max(1, round(section.real_weight * rows)), rows - 1) if regime == "augment" else 0
             arms.append(Arm(regime, rows, real, times))
-    if "fresh" in section.regimes and "replace" not in section.regimes:
+    if searches(section) and "replace" not in section.regimes:
         arms.insert(1, Arm("replace", rows, 0, times, asked=False))
     return tuple(dict.fromkeys(arms))  # shares that come to the same number of rows are one
 
@@ -74,9 +75,8 @@ class Cost(NamedTuple):
 
 def seconds(arms: Sequence[Arm], chains: int, cost: Cost, workers: int) -> float:
     """Return the seconds that all chains are predicted to take on ``workers`` processes."""
-    learning = sum(rows_learned(arm) / arm.rows for arm in arms) * cost.fitting
-    rest = sum(arm.generations for arm in arms) * cost.other
-    return chains * (learning + rest) / min(workers, chains * len(arms))
+    each = [rows_learned(arm) / arm.rows * cost.fitting + arm.generations * cost.other for arm in arms]
+    return max(chains * sum(each) / workers, *each)
 
 
 def half_widths(ruler: Ruler, generations: int, chains: int) -> Mapping[str, float]:
@@ -96,7 +96,7 @@ def half_widths(ruler: Ruler, generations: int, chains: int) -> Mapping[str, flo
     return dict(zip(names, wide.tolist(), strict=True))
 
 
-def doubts(section: CollapseSection, widths: Mapping[str, float]) -> list[str]:
+def doubts(section: CollapseSection, widths: Mapping[str, float], rows: int) -> list[str]:
     """Return what speaks against a verdict from so few generations or chains, in sentences."""
     found = []
     if section.generations < LEAST_GENERATIONS:
@@ -113,10 +113,11 @@ def doubts(section: CollapseSection, widths: Mapping[str, float]) -> list[str]:
                 f"{section.chains} chains tell {BY_NAME[name].title.lower()} to ± {wide:.3f} at best, more than the "
                 f"margin of {margin:g}: take more chains, or more rows a generation"
             )
-    for share in section.fresh:
-        if 3 / share > section.generations:
+    shares = [*section.fresh, *(count / rows for count in section.fresh_rows)]
+    for share in shares:
+        if TO_REST / share > section.generations:
             found.append(
-                f"a fresh share of {share:g} needs about {ceil(3 / share)} generations to come to rest, and gets "
+                f"a fresh share of {share:g} needs about {ceil(TO_REST / share)} generations to come to rest, and gets "
                 f"{section.generations}"
             )
     return found

@@ -8,7 +8,7 @@ arXiv:2410.16713). In all of them the first generation learns from the same n re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -44,8 +44,8 @@ class Arm:
     rows: int
     real_rows: int
     generations: int
-    named_rows: bool = False
-    asked: bool = True
+    named_rows: bool = field(default=False, compare=False)
+    asked: bool = field(default=True, compare=False)
 
     @property
     def name(self) -> str:

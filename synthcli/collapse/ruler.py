@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from math import log
+from math import ceil, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ _MIN_POINTS = 20
 _TREES = 50  # iterations of the classifier that tells output from holdout
 #: Categories whose survival is drawn: of all columns, and of each; columns whose density is, and its bins.
 _TRACKED, _TRACKED_EACH = 40, 8
-_OUTLINED, _OUTLINE_BINS = 4, 26
+_OUTLINED, _OUTLINE_BINS, _OUTLINE_TAIL = 4, 26, 0.01
 
 
 class Observation(NamedTuple):
@@ -104,6 +104,8 @@ class Ruler:
         categories of fewer rows than the protection says. In all the training part it has five rows at least.
     metrics
         Names of ``MEASURES`` to measure.
+    hidden
+        Values at either end of a column that no picture shows: as many as the protection moves.
     """
 
     train: pl.DataFrame
@@ -115,6 +117,7 @@ class Ruler:
     target: str | None
     exclude: tuple[str, ...]
     seed: int
+    hidden: int = 5
 
     def measure(self, output: pl.DataFrame, wanted: Sequence[str], stage: str) -> Observation:
         """Measure ``wanted`` of the ruler's metrics; the others are NaN. ``stage`` names what is drawn at random."""
@@ -219,6 +222,21 @@ class Ruler:
         flags = {name: share < RARE_SHARE for name, (_, share) in self.categories.items()}
         return {name: flag for name, flag in flags.items() if flag.any()}
 
+    def least_se(self, metric: str, margin: float, chains: int) -> float:
+        """Return the standard error over ``chains`` that a survival would have where just the margin is lost.
+
+        That of a share, over as many categories as stand behind the mean over columns; of other metrics 0. A few
+        categories that all chains still show are no proof that a tenth of them would not be lost.
+        """
+        kept = {
+            "category_survival": [len(shares) for _, shares in self.categories.values()],
+            "rare_category_survival": [int(flag.sum()) for flag in self.rare.values()],
+        }.get(metric)
+        if not kept or margin >= 1:
+            return 0.0
+        behind = len(kept) ** 2 / sum(1 / count for count in kept)
+        return sqrt(margin * (1 - margin) / (behind * chains))
+
     @cached_property
     def rare_shares(self) -> Floats:
         """The shares of all rare categories, one after the other."""
@@ -279,11 +297,11 @@ class Ruler:
         """Columns whose density is drawn, with the inner edges of its bins: none is an extreme value."""
         found = {}
         for name in self.numeric[:_OUTLINED]:
-            known = self._train.numbers(name)
+            known = np.sort(self._train.numbers(name))
             known = known[np.isfinite(known)]
-            low_end, high_end = np.quantile(known, (0.01, 0.99)) if len(known) else (0.0, 0.0)
-            if low_end < high_end:
-                found[name] = np.linspace(low_end, high_end, _OUTLINE_BINS - 1)
+            beyond = max(self.hidden, MIN_CATEGORY_ROWS, ceil(_OUTLINE_TAIL * len(known)))
+            if len(known) > 4 * beyond and known[beyond] < known[-1 - beyond]:
+                found[name] = np.linspace(known[beyond], known[-1 - beyond], _OUTLINE_BINS - 1)
         return found
 
     def _densities(self, seen: _Output) -> Floats:

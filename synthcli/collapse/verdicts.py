@@ -18,7 +18,7 @@ them (1979, Scand. J. Statist. 6:65), stable if all of them are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, inf, sqrt
 from typing import Literal, NamedTuple
 
@@ -35,6 +35,8 @@ Verdict = Literal["stable", "degraded-plateau", "collapsing", "inconclusive"]
 ALPHA, POWER = 0.05, 0.8
 #: Beyond so many chains or times the generations nothing is promised.
 _MOST_CHAINS, _MOST_TIMES = 1_000, 20
+#: Generations whose second half has two measurements of any metric.
+_FOR_SLOPES = 7
 
 
 class Mean(NamedTuple):
@@ -82,7 +84,7 @@ class Judged:
     """One metric of one regime.
 
     ``change`` and ``slope`` (of the second half, times the generations) are in the metric's unit; ``p_change`` and
-    ``p_slope`` are of "the harm is at most the margin". ``settles`` is for an inconclusive one.
+    ``p_slope`` are of "the harm is at most the margin". ``sides`` are the signs of a change that do harm.
     """
 
     metric: str
@@ -94,7 +96,19 @@ class Judged:
     late: float
     p_change: float
     p_slope: float
-    settles: Settles | None = None
+    sides: tuple[int, ...]
+    generations: int
+
+    @property
+    def settles(self) -> Settles | None:
+        """What would settle it by itself, ``None`` where it is settled."""
+        return self.settled_at(ALPHA) if self.verdict == "inconclusive" else None
+
+    def settled_at(self, alpha: float) -> Settles:
+        """Return what would settle it; ``alpha`` is the level at which harm has to be shown."""
+        if self.p_change < alpha and np.isnan(self.slope.value):
+            return Settles(None, max(2 * self.generations, _FOR_SLOPES))
+        return _settling(self.change, self.slope, self.sides, self.margin, self.generations, alpha)
 
     @property
     def p_collapse(self) -> float:
@@ -135,12 +149,18 @@ def _slope(times: Floats, values: Floats) -> float:
     return float(values[known] @ centred / (centred @ centred))
 
 
-def judge(metric: str, direction: Direction, margin: float, values: Floats, control: Floats | None) -> Judged:
-    """Judge one metric of a regime by its chains; see :func:`changes` for the shapes."""
+def judge(
+    metric: str, direction: Direction, margin: float, values: Floats, control: Floats | None, least_se: float = 0.0
+) -> Judged:
+    """Judge one metric of a regime by its chains; see :func:`changes` for the shapes.
+
+    ``least_se`` is the smallest standard error that the change is taken to have: chains that all say the same of a few
+    categories do not show that nothing is lost.
+    """
     generations = values.shape[1] - 1
     change, slope = Mean.of(changes(values, control)), Mean.of(slopes(values))
+    change = change._replace(se=max(change.se, least_se))
     sides = _sides(direction)
-    alpha = ALPHA / len(sides)
     tests = []
     for sign in sides:
         harm, drift = (one if sign > 0 else one.negated for one in (change, slope))
@@ -148,14 +168,25 @@ def judge(metric: str, direction: Direction, margin: float, values: Floats, cont
     p_change, p_slope = (min(1.0, len(sides) * p) for p in min(tests, key=lambda one: one[0]))
     inside = all((change if sign > 0 else change.negated).bound(1 - ALPHA) < margin for sign in sides)
     if p_change < ALPHA:
-        verdict: Verdict = "collapsing" if p_slope < ALPHA else "degraded-plateau"
+        # Without a slope nobody knows which of the two it is.
+        still: Verdict = "inconclusive" if np.isnan(slope.value) else "degraded-plateau"
+        verdict = "collapsing" if p_slope < ALPHA else still
     else:
         verdict = "stable" if inside else "inconclusive"
     firsts, lates = values[:, 1], _mean(values[:, late(generations)])
-    judged = Judged(metric, verdict, margin, change, slope, _plain_mean(firsts), _plain_mean(lates), p_change, p_slope)
-    if verdict != "inconclusive":
-        return judged
-    return replace(judged, settles=_settling(change, slope, sides, margin, generations, 1 - alpha))
+    return Judged(
+        metric,
+        verdict,
+        margin,
+        change,
+        slope,
+        _plain_mean(firsts),
+        _plain_mean(lates),
+        p_change,
+        p_slope,
+        sides,
+        generations,
+    )
 
 
 def overall(judged: Mapping[str, Judged], primary: Sequence[str]) -> tuple[Verdict, Settles | None]:
@@ -166,11 +197,14 @@ def overall(judged: Mapping[str, Judged], primary: Sequence[str]) -> tuple[Verdi
     counted = [judged[name] for name in primary if name in judged] or list(judged.values())
     if _any_by_holm([one.p_collapse for one in counted]):
         return "collapsing", None
-    if _any_by_holm([one.p_change for one in counted]):
+    if _any_by_holm([1.0 if np.isnan(one.slope.value) else one.p_change for one in counted]):
         return "degraded-plateau", None
     if counted and all(one.verdict == "stable" for one in counted):
         return "stable", None
-    return "inconclusive", _all_settled([one.settles for one in counted if one.settles is not None])
+    # Harm has to be shown at Holm's first level; of what lies within the margin each keeps its own.
+    return "inconclusive", _all_settled(
+        [one.settled_at(ALPHA / len(counted)) for one in counted if one.verdict != "stable"]
+    )
 
 
 def _all_settled(needs: Sequence[Settles]) -> Settles:
@@ -194,17 +228,18 @@ def _sides(direction: Direction) -> tuple[int, ...]:
 
 
 def _settling(
-    change: Mean, slope: Mean, sides: Sequence[int], margin: float, generations: int, level: float
+    change: Mean, slope: Mean, sides: Sequence[int], margin: float, generations: int, alpha: float
 ) -> Settles:
     """Return the chains that would show on which side of the margin the change lies, or when it crosses it.
 
-    Chains are enough to show it four times in five, if change and spread are what they seem. Generations are told only
-    where the second half is shown to move.
+    Chains are enough to show it four times in five, if change and spread are what they seem; harm beyond the margin has
+    to be shown at ``alpha``. Generations are told only where the second half is shown to move.
     """
     sign = max(sides, key=lambda side: change.value * side)
     harm = change.value * sign
     distance = abs(margin - harm)
     spread = change.se * sqrt(change.freedom + 1)
+    level = 1 - (alpha if harm > margin else ALPHA) / len(sides)
     chains = next(
         (
             number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from synthcli.tables import Source
 
     Runs = dict[Arm, list[Trajectory]]
+
+#: How many times its own size a table takes while a generator learns it, about.
+_COPIES = 10
 
 
 class RegimeName(StrEnum):
@@ -98,6 +101,8 @@ def collapse_sim(
     ] = False,
 ) -> Outcome:
     """Iterate the generator on its own output: does it collapse, and how much fresh data prevents that?"""
+    from synthcli.registry import lock
+
     settings = run.settings(
         run__seed=run.seed,
         run__workers=workers,
@@ -105,22 +110,15 @@ def collapse_sim(
         collapse_sim__generations=generations,
         collapse_sim__chains=chains,
         collapse_sim__rows=rows,
-        collapse_sim__regimes=_regimes(regime, fresh or fresh_rows),
+        collapse_sim__regimes=[one.value for one in regime] if regime else None,
         collapse_sim__fresh=fresh or None,
         collapse_sim__fresh_rows=fresh_rows or None,
     )
     simulation = _simulation(run, settings, train, allow_synthetic)
     if run.dry_run:
         return _planned(run, simulation)
-    return _written(run, simulation, _simulated(run, simulation))
-
-
-def _regimes(regime: Sequence[RegimeName] | None, fresh: Sequence[float] | Sequence[int] | None) -> list[str] | None:
-    """Return the regimes asked for; who names shares of fresh rows means the regime too."""
-    if not regime and not fresh:
-        return None
-    named = [one.value for one in regime or ()]
-    return named if "fresh" in named or not fresh else [*named, "fresh"]
+    with lock(simulation.folder):
+        return _written(run, simulation, _simulated(run, simulation))
 
 
 # --- What is to be simulated -------------------------------------------------------------------------------------
@@ -129,8 +127,11 @@ def _regimes(regime: Sequence[RegimeName] | None, fresh: Sequence[float] | Seque
 def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic: bool) -> Simulation:
     """Read real rows and holdout and say what is to be made of them; raises what is wrong with either."""
     from synthcli.collapse.plan import rows_of
+    from synthcli.columns import Table
     from synthcli.commands.inputs import check_target
     from synthcli.commands.learning import check_constraints, load, provenance, refuse_reserved
+    from synthcli.errors import HoldoutRowsError
+    from synthcli.metrics.privacy import holdout_was_seen
     from synthcli.parallel import processors
     from synthcli.versions import versions
 
@@ -146,7 +147,13 @@ def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic:
     check_constraints(settings, learned.table, learned.schema)
     rows = rows_of(settings.collapse_sim, learned.table.height)
     _check_rows(settings, learned.table.height, rows)
-    case = _case(run, settings, learned, holdout.read(), rows, metrics)
+    reserved = holdout.read()
+    if holdout_was_seen(Table(learned.table), Table(reserved), learned.schema):
+        raise HoldoutRowsError(
+            f"{holdout.paths[0]}: rows of it stand in {learned.path}, so it is no holdout of that table",
+            "reserve one that no generator has seen: synthcli split DATA",
+        )
+    case = _case(run, settings, learned, reserved, rows, metrics)
     _check_temperature(case)
     _check_metrics(case)
     mark = _mark(case, versions())
@@ -313,32 +320,37 @@ def _simulated(run: Run, simulation: Simulation) -> Chains:
     from synthcli.collapse.plan import doubts, first_arms, half_widths, search_arms, searches
 
     section, case = simulation.section, simulation.case
-    for reason in (case.ruler.reason(name) for name in case.metrics):
-        if reason is not None:
-            run.log.note(reason)
-    for doubt in doubts(section, half_widths(case.ruler, section.generations, section.chains)):
+    for name in case.metrics:
+        if (reason := case.ruler.reason(name)) is not None:
+            run.log.note(f"{name} is not measured: {reason}")
+    for doubt in doubts(section, half_widths(case.ruler, section.generations, section.chains), case.rows):
         run.log.warn(doubt)
     margins = section.margins
     simulation.chains.mkdir(parents=True, exist_ok=True)
+    _remove_rows(simulation)  # of a run that was killed
     try:
         runs = _run_all(run, simulation, first_arms(section, case.rows), "regimes")
         if searches(section):
             share = predicted_share(Chains(case.ruler, runs, margins))
             runs |= _run_all(run, simulation, search_arms(section, case.rows, share), "search")
     finally:
-        for name in ("train.arrow", "holdout.arrow"):  # real rows lie there no longer than they are needed
-            (simulation.chains / name).unlink(missing_ok=True)
+        _remove_rows(simulation)
     return Chains(case.ruler, runs, margins)
+
+
+def _remove_rows(simulation: Simulation) -> None:
+    """Remove the real rows of cases: they lie there no longer than workers need them."""
+    for path in simulation.chains.parent.glob("*/*.arrow"):
+        path.unlink(missing_ok=True)
 
 
 def _run_all(run: Run, simulation: Simulation, arms: Sequence[Arm], phase_name: str) -> Runs:
     """Return the trajectories of the arms by chain; those of an earlier run are read, the others run and kept."""
-    from synthcli.collapse.chains import Trajectory
     from synthcli.collapse.regimes import rows_learned
 
     wanted = [(arm, chain) for arm in arms for chain in range(simulation.section.chains)]
     kept = {key: simulation.chains / _file(*key) for key in wanted}
-    found = {key: Trajectory.load(path) for key, path in kept.items() if path.is_file()}
+    found = {key: run_before for key, path in kept.items() if (run_before := _kept(run, path)) is not None}
     missing = sorted((key for key in wanted if key not in found), key=lambda key: -rows_learned(key[0]))
     if found:
         run.log.info(f"{len(found):,} of {len(wanted):,} chains were complete already")
@@ -347,6 +359,21 @@ def _run_all(run: Run, simulation: Simulation, arms: Sequence[Arm], phase_name: 
             trajectory.save(kept[key])
             found[key] = trajectory
     return {arm: [found[arm, chain] for chain in range(simulation.section.chains)] for arm in arms}
+
+
+def _kept(run: Run, path: Path) -> Trajectory | None:
+    """Return the chain of an earlier run, ``None`` where there is none or its file is damaged."""
+    from zipfile import BadZipFile
+
+    from synthcli.collapse.chains import Trajectory
+
+    if not path.is_file():
+        return None
+    try:
+        return Trajectory.load(path)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        run.log.warn(f"{path}: a damaged chain of an earlier run; it is run again")
+        return None
 
 
 def _running(
@@ -404,6 +431,7 @@ def _duration(seconds: float) -> str:
 def _planned(run: Run, simulation: Simulation) -> Outcome:
     """Measure one generation and say what the whole would take, and whether it could decide anything."""
     from synthcli.collapse.plan import doubts, first_arms, half_widths, planned_search, seconds
+    from synthcli.collapse.regimes import rows_learned
     from synthcli.reports.terminal import facts_report
 
     section, case = simulation.section, simulation.case
@@ -413,9 +441,11 @@ def _planned(run: Run, simulation: Simulation) -> Outcome:
         cost, megabytes = _probe(case)
     workers = min(simulation.workers, section.chains * len(arms))
     first, more = (seconds(some, section.chains, cost, workers) if some else 0.0 for some in (arms, search))
-    # What a chain holds beside its process: real rows and outputs so far.
-    memory = megabytes * workers + (megabytes if workers > 1 else 0)
-    wrong = doubts(section, half_widths(case.ruler, section.generations, section.chains))
+    # The probe learned n rows; the last generation of a growing regime learns more.
+    most = max(rows_learned(arm) - rows_learned(replace(arm, generations=arm.generations - 1)) for arm in arms)
+    grown = (most / case.rows - 1) * case.train.head(case.rows).estimated_size() * _COPIES / 2**20
+    memory = (megabytes + grown) * workers + (megabytes if workers > 1 else 0)
+    wrong = doubts(section, half_widths(case.ruler, section.generations, section.chains), case.rows)
     for doubt in wrong:
         run.log.warn(doubt)
     facts = {
@@ -492,7 +522,9 @@ def _written(run: Run, simulation: Simulation, chains: Chains) -> Outcome:
     write_json(folder / "report.json", document)
     _remove_others(simulation)
     passed = all(gate["status"] == "pass" for gate in document["gate"])
-    arms = [{key: arm[key] for key in ("name", "regime", "fresh_share", "verdict")} for arm in document["arms"]]
+    arms = [
+        {key: arm[key] for key in ("name", "regime", "fresh_share", "asked", "verdict")} for arm in document["arms"]
+    ]
     return Outcome(
         lambda: collapse_report(document),
         {
@@ -595,15 +627,17 @@ def _gates(
             }
         )
     if section.min_fresh_at_most is not None:
-        share = least["share"] if least is not None else None
-        passes = share is not None and share <= section.min_fresh_at_most
+        share, safe = (None, None) if least is None else (least["share"], least["share_safe"])
+        # A curve may cross the margin although no share was shown to be stable.
+        passes = share is not None and safe is not None and share <= section.min_fresh_at_most
+        detail = "the least share of fresh rows" if safe is not None else "no share was measured stable"
         found.append(
             {
                 "rule": "min_fresh_at_most",
                 "threshold": section.min_fresh_at_most,
                 "value": share,
                 "status": "pass" if passes else "fail",
-                "detail": "the least share of fresh rows" if share is not None else "no least share was found",
+                "detail": detail if share is not None else "no least share was found",
             }
         )
     return found

@@ -346,10 +346,11 @@ class CollapseSection(Section):
     )
     fresh: list[Share] = Field(
         default_factory=list,
-        description="fresh: the shares of new real rows to try; empty: some are chosen, to find the least that helps.",
+        description="The shares of new real rows to try, which is the regime fresh; empty: some are chosen, to find "
+        "the least that helps.",
     )
     fresh_rows: list[Positive] = Field(
-        default_factory=list, description="fresh: numbers of new real rows a generation to try, as `fresh`."
+        default_factory=list, description="Numbers of new real rows a generation to try, as `fresh`."
     )
     real_weight: Share = Field(
         default=0.5, description="augment: the share of rows that are real, the same ones in every generation."
@@ -385,10 +386,8 @@ class CollapseSection(Section):
             twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
             if twice is not None:
                 raise refusal(f"{key}: {twice} is named twice")
-        if self.min_fresh_at_most is not None and "fresh" not in self.regimes:
+        if self.min_fresh_at_most is not None and not ("fresh" in self.regimes or self.fresh or self.fresh_rows):
             raise refusal("min_fresh_at_most needs the regime fresh: add it to regimes")
-        if (self.fresh or self.fresh_rows) and "fresh" not in self.regimes:
-            raise refusal("shares of fresh rows need the regime fresh: add it to regimes")
         return self
 
 

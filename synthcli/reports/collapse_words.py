@@ -41,9 +41,13 @@ def shown_arms(document: Row) -> list[Row]:
 
 
 def leading_arm(document: Row) -> Row | None:
-    """Return the arm that the answer is about: ``replace``, else the worst that was asked for; ``None`` without any."""
+    """Return the arm that the answer is about: ``replace``, else the worst that was asked for; ``None`` without any.
+
+    Where nothing but a search was asked for, that is the ``replace`` which it began with.
+    """
     asked = asked_arms(document)
-    return find(asked, REPLACE) or min(asked, key=lambda arm: WORST_FIRST.index(arm["verdict"]), default=None)
+    worst = min(asked, key=lambda arm: WORST_FIRST.index(arm["verdict"]), default=None)
+    return find(asked, REPLACE) or worst or find(document["arms"], REPLACE)
 
 
 def metric_title(document: Row, name: str | None) -> str:
@@ -164,7 +168,7 @@ def _fate(document: Row, arm: Row) -> str:
     if arm["verdict"] == "collapsing":
         return f"{lead} collapses on this table within {length}{effect}"
     if arm["verdict"] == "degraded-plateau":
-        return f"{lead} gets worse on this table within {length} and then holds that level{effect}"
+        return f"{lead} gets worse on this table within {length}{effect} and is not shown to go on"
     tried = f"{length} in {_chains(arm['chains'])}" + (f" ({words})" if (words := settling(arm)) else "")
     return f"{lead} may or may not collapse on this table: inconclusive after {tried}"
 

@@ -192,20 +192,9 @@ def test_mechanisms_are_read_from_the_variances_of_replace() -> None:
     as_json(told)
 
 
-def test_without_numbers_they_are_read_from_heterozygosity() -> None:
-    shrinking = chains(
-        {CONTROL: {}, REPLACE: {("heterozygosity", "c"): lambda t: 0.5 * 0.8 ** max(t - 1, 0)}},
-        one=ruler(["heterozygosity"]),
-    )
-    told = mechanism_findings(shrinking)
-    assert told is not None
-    assert told["measured_on"] == "heterozygosity"
-    assert told["bias"]["contraction"] == pytest.approx(0.8, abs=0.01)
-
-
 def test_without_replace_or_without_either_there_are_none() -> None:
     assert mechanism_findings(chains({CONTROL: {}, ACCUMULATE: {}})) is None
-    assert mechanism_findings(chains({CONTROL: {}, REPLACE: {}}, one=ruler(["tvd"]))) is None
+    assert mechanism_findings(chains({CONTROL: {}, REPLACE: {}}, one=ruler(["tvd", "heterozygosity"]))) is None
 
 
 # --- the least fresh data ---
@@ -350,8 +339,9 @@ def test_pictures_are_means_over_chains_of_the_arms_asked_for() -> None:
 def test_edges_of_outlines_are_numbers_or_dates() -> None:
     told = pictures(chains({CONTROL: {}}))["densities"]
     assert [(one["column"], len(one["edges"]), len(one["labels"])) for one in told] == [("x", 25, 25), ("when", 25, 25)]
-    assert (told[0]["labels"][0], told[0]["labels"][-1]) == ("1.99", "197")
-    assert (told[1]["labels"][0], told[1]["labels"][-1]) == ("2024-01-02", "2024-07-16")  # days 1.99 and 197.01
+    # Five values at either end are shown by none: 0 to 4, and 195 to 199.
+    assert (told[0]["labels"][0], told[0]["labels"][-1]) == ("5", "194")
+    assert (told[1]["labels"][0], told[1]["labels"][-1]) == ("2024-01-06", "2024-07-13")  # days 5 and 194
 
 
 def test_trajectories_are_in_long_form_without_what_was_not_measured() -> None:
@@ -402,3 +392,26 @@ def test_chains_that_broke_are_never_stable(broken: tuple[int, ...], course: flo
     found = Chains(one, runs, {})
     assert found.verdict(REPLACE)[0] == verdict
     assert arm_findings(found, REPLACE, 100)["broken"] == sum(at > 0 for at in broken)
+
+
+def test_a_two_sided_loss_is_read_on_the_side_that_needs_more() -> None:
+    """Entropy rises by .01 with the least share and falls by .3 with the next: both ways are harm."""
+    shares = {10: 0.01, 30: -0.3, 60: -0.04}
+    arms: dict[Arm, Courses] = {
+        Arm("fresh", ROWS, rows, TIMES): {("entropy", TABLE): lambda t, c=change: c * (t > 1)}
+        for rows, change in shares.items()
+    }
+    told = minimum_findings(chains({CONTROL: {}, **arms}, one=ruler(["entropy"])))
+    assert told is not None
+    assert not told["at_most"]
+    assert 0.3 < told["share"] < 0.6
+
+
+def test_shares_whose_chains_broke_are_no_solution() -> None:
+    one = ruler(["tvd"])
+    arms = [Arm("fresh", ROWS, rows, TIMES) for rows in (30, 60, 90)]
+    runs = {arm: [run(one, arm, {}, luck, broken=2) for luck in NOISE] for arm in arms}
+    control = {CONTROL: [run(one, CONTROL, {}, luck) for luck in NOISE]}
+    told = minimum_findings(Chains(one, control | runs, {}))
+    assert told is not None
+    assert (told["found"], told["share"], told["share_safe"]) == (False, None, None)

@@ -137,7 +137,7 @@ def test_more_chains_and_more_generations_narrow_the_bounds(ruler: Ruler) -> Non
 
 
 def test_a_plan_that_can_decide_raises_no_doubt() -> None:
-    assert doubts(section(generations=10, chains=5, fresh=[0.3]), {"tvd": 0.05, "dependence": 0.001}) == []
+    assert doubts(section(generations=10, chains=5, fresh=[0.3]), {"tvd": 0.05, "dependence": 0.001}, 100) == []
 
 
 @pytest.mark.parametrize(
@@ -148,17 +148,20 @@ def test_a_plan_that_can_decide_raises_no_doubt() -> None:
         ({}, {"tvd": 0.0501}, "distance of columns to ± 0.050 at best, more than the margin of 0.05"),
         ({"margins": {"tvd": 0.01}}, {"tvd": 0.02}, "margin of 0.01"),
         ({"fresh": [0.25], "generations": 11}, {}, "0.25 needs about 12 generations"),
+        ({"fresh_rows": [25], "generations": 11}, {}, "0.25 needs about 12 generations"),
     ],
 )
 def test_what_speaks_against_a_plan(settings: dict[str, Any], widths: dict[str, float], words: str) -> None:
-    (doubt,) = doubts(section(**settings), widths)
+    (doubt,) = doubts(section(**settings), widths, 100)
     assert words in doubt
 
 
 def test_a_wider_margin_takes_a_doubt_away() -> None:
-    assert doubts(section(margins={"tvd": 0.3}), {"tvd": 0.2}) == []
+    assert doubts(section(margins={"tvd": 0.3}), {"tvd": 0.2}, 100) == []
 
 
 def test_shares_of_the_same_rows_are_one_arm() -> None:
     arms = first_arms(section(regimes=["fresh"], fresh=[0.101, 0.099, 0.2]), 50)
-    assert [arm.name for arm in arms] == ["control", "replace", "fresh 0.1", "fresh 0.2"]
+    assert [arm.name for arm in arms] == ["control", "fresh 0.1", "fresh 0.2"]
+    named = first_arms(section(regimes=["fresh"], fresh=[0.1], fresh_rows=[5]), 50)
+    assert [arm.name for arm in named] == ["control", "fresh 0.1"]

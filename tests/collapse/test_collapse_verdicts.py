@@ -300,8 +300,8 @@ def test_generations_beyond_twenty_times_as_many_are_not_promised() -> None:
 # --- a regime ---
 
 
-def one(verdict: str, p_change: float, p_slope: float, settles: Settles | None = None) -> Judged:
-    return replace(judged(STABLE), verdict=verdict, p_change=p_change, p_slope=p_slope, settles=settles)  # type: ignore[arg-type]
+def one(verdict: str, p_change: float, p_slope: float) -> Judged:
+    return replace(judged(STABLE), verdict=verdict, p_change=p_change, p_slope=p_slope)  # type: ignore[arg-type]
 
 
 OK = one("stable", 0.9, 0.9)
@@ -309,8 +309,9 @@ OK = one("stable", 0.9, 0.9)
 
 def test_a_regime_is_stable_where_all_that_count_are() -> None:
     assert overall({"a": OK, "b": OK, "c": OK}, ("a", "b", "c")) == ("stable", None)
-    unsure = one("inconclusive", 0.3, 0.5, Settles(14, None))
-    assert overall({"a": OK, "b": OK, "c": unsure}, ("a", "b", "c")) == ("inconclusive", Settles(14, None))
+    unsure = judged(spread_like(6, 0.05, 0.1), control=np.zeros((6, 9)))
+    assert unsure.settles is not None
+    assert overall({"a": OK, "b": OK, "c": unsure}, ("a", "b", "c")) == ("inconclusive", unsure.settles)
 
 
 def test_only_the_metrics_that_count_are_asked() -> None:
@@ -337,13 +338,45 @@ def test_a_collapse_needs_change_and_slope_in_the_same_metric() -> None:
 
 
 def test_a_regime_is_settled_when_all_its_metrics_are() -> None:
-    def settled(*needs: Settles) -> Settles | None:
-        metrics = {str(number): one("inconclusive", 0.5, 0.5, need) for number, need in enumerate(needs)}
-        return overall(metrics, tuple(metrics))[1]
+    near, far = (judged(spread_like(6, change, 0.1), control=np.zeros((6, 9))) for change in (0.06, 0.05))
+    edge = judged(spread_like(6, MARGIN - 1e-4, 0.1), control=np.zeros((6, 9)))
+    assert near.settles is not None
+    assert far.settles is not None
+    assert near.settles.chains is not None
+    assert overall({"a": near, "b": far}, ("a", "b"))[1] == near.settles
+    assert near.settles.chains > (far.settles.chains or 0)
+    assert overall({"a": near, "b": edge}, ("a", "b"))[1] == Settles(None, None)
 
-    assert settled(Settles(12, 30), Settles(40, 20)) == Settles(40, 30)
-    assert settled(Settles(12, None), Settles(None, 20)) == Settles(None, 20)
-    assert settled(Settles(None, None)) == Settles(None, None)
+
+def test_harm_that_is_shown_alone_and_not_among_three_is_settled_at_the_level_of_three() -> None:
+    """p between .05/3 and .05: by itself it is beyond the margin, among three it needs more chains, not none."""
+    alone = judged(spread_like(8, 0.19, 0.105), control=np.zeros((8, 9)))
+    assert alone.verdict == "degraded-plateau"
+    assert 0.05 / 3 < alone.p_change < 0.05
+    verdict, settles = overall({"a": alone, "b": OK, "c": OK}, ("a", "b", "c"))
+    assert verdict == "inconclusive"
+    assert settles is not None
+    assert settles.chains is not None
+    reach = student_quantile(1 - 0.05 / 3, settles.chains - 1) + student_quantile(0.8, settles.chains - 1)
+    assert reach * 0.105 / sqrt(settles.chains) < 0.09 <= reach * 0.105 / sqrt(settles.chains - 1) * 1.1
+
+
+def test_without_a_slope_nobody_knows_whether_it_goes_on() -> None:
+    """Two generations: the harm is plain, and whether it is a plateau is not; more generations would say."""
+    values = np.tile([0.0, 0.0, 0.5], (6, 1)) + np.linspace(0, 0.01, 6)[:, None] * [0, 0, 1]
+    found = judged(values, control=np.zeros((6, 3)))
+    assert found.p_change < 1e-6
+    assert np.isnan(found.slope.value)
+    assert (found.verdict, found.settles) == ("inconclusive", Settles(None, 7))
+    assert overall({"a": found}, ("a",)) == ("inconclusive", Settles(None, 7))
+
+
+def test_chains_that_all_agree_are_not_taken_for_certain() -> None:
+    values = np.ones((6, 9))
+    assert judge("rare_category_survival", "higher", 0.1, values, np.ones((6, 9))).verdict == "stable"
+    doubted = judge("rare_category_survival", "higher", 0.1, values, np.ones((6, 9)), 0.06)
+    assert doubted.verdict == "inconclusive"  # 2.015 times .06 is more than .1
+    assert doubted.change.se == 0.06
 
 
 # --- laws ---

@@ -72,11 +72,11 @@ def test_half_lives_by_hand() -> None:
     assert Contraction(0.25, 0.2, 0.3).half_life == pytest.approx(0.5)
     assert Contraction(1.0, 0.9, 1.1).half_life is None
     assert Contraction(1.1, 1.0, 1.2).half_life is None
-    # Steps of ± .1 around a column's mean step of 0, two chains, two steps each: variance .04/3.
-    logs = np.array([[0.0, 0.1, 0.0], [0.0, -0.1, 0.0]])[..., None]
+    # Steps of ± .1 around a column's mean step of 0 in two chains, of 0 in a third: variance .04/5.
+    logs = np.array([[0.0, 0.1, 0.0], [0.0, -0.1, 0.0], [0.0, 0.0, 0.0]])[..., None]
     chance = drift(logs)
     assert chance is not None
-    assert chance.half_life == pytest.approx(2 * log(2) * 3 / 0.04)
+    assert chance.half_life == pytest.approx(2 * log(2) * 5 / 0.04)
 
 
 def test_a_common_decline_is_no_drift() -> None:
@@ -90,15 +90,16 @@ def test_one_odd_column_does_not_speak_for_all() -> None:
     assert bias.contraction == pytest.approx(0.9)
 
 
-def test_a_column_that_became_constant_is_cut_off_and_its_interval_stays_above_nothing() -> None:
-    logs = np.array([[0.0, -14.0, -14.0], [0.0, 0.0, 0.0]])[..., None]
+def test_a_column_that_became_constant_keeps_nothing_from_then_on() -> None:
+    nothing = log(1e-6)
+    logs = np.array([[0.0, nothing, nothing], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])[..., None]
     bias = contraction(logs)
     assert bias is not None
-    assert bias.contraction == pytest.approx(((np.exp(-5) + 1) / 2 + 1) / 2)
+    assert bias.contraction == pytest.approx((1e-6 + 1 + 1) / 3)
     assert bias.low == 0.0
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 2), (5, 1, 2), (5, 5, 0)], ids=["chain", "generation", "no column"])
+@pytest.mark.parametrize("shape", [(2, 5, 2), (5, 1, 2), (5, 5, 0)], ids=["two chains", "generation", "no column"])
 def test_too_little_says_nothing(shape: tuple[int, int, int]) -> None:
     assert contraction(np.zeros(shape)) is None
     assert drift(np.zeros(shape)) is None

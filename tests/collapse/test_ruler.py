@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import isnan, log, sqrt
 from typing import Any
@@ -462,11 +463,11 @@ def test_truth_values_are_categories_too() -> None:
     assert one.measure(train.head(20), (), "0/1").shown.tolist() == [False, True]
 
 
-def test_outlines_are_shares_between_the_first_and_last_percent() -> None:
-    """0 to 100: 24 bins from 1 to 99 of 4.083 each, and one beyond either end."""
+def test_outlines_are_shares_between_values_that_enough_others_lie_beyond() -> None:
+    """0 to 100, of which five lie beyond either end: 24 bins from 5 to 95 of 3.75 each, and one beyond."""
     one = ruler(numbers(*map(float, range(101))), None, NUMBER)
     edges = one.outlined["x"]
-    assert (edges[0], edges[-1], len(edges)) == (1.0, 99.0, 25)
+    assert (edges[0], edges[-1], len(edges)) == (5.0, 95.0, 25)
 
     def outline(*values: float | None) -> list[float]:
         shares: list[float] = seen(one, numbers(*values)).densities[0].tolist()
@@ -493,3 +494,22 @@ def test_instants_have_outlines_and_moments() -> None:
 
 def seen(one: Ruler, output: pl.DataFrame) -> Observation:
     return one.measure(output, (), "0/1")
+
+
+def test_survival_of_few_categories_is_known_to_no_more_than_a_share() -> None:
+    """Two columns with 2 and 4 rare categories stand for 4/(1/2 + 1/4) = 5.33; over 10 chains, at a loss of a tenth."""
+    train = pl.DataFrame(
+        {"a": ["m"] * 984 + ["p"] * 8 + ["q"] * 8, "b": ["m"] * 968 + ["r"] * 8 + ["s"] * 8 + ["t"] * 8 + ["u"] * 8}
+    )
+    one = ruler(train, None, columns(a="categorical", b="categorical"), "rare_category_survival", "tvd")
+    assert {name: int(flag.sum()) for name, flag in one.rare.items()} == {"a": 2, "b": 4}
+    assert one.least_se("rare_category_survival", 0.1, 10) == pytest.approx((0.09 / (16 / 3 * 10)) ** 0.5)
+    assert one.least_se("tvd", 0.1, 10) == 0.0
+
+
+@pytest.mark.parametrize("hidden", [5, 12])
+def test_no_outline_ends_at_a_value_that_the_protection_moves(hidden: int) -> None:
+    values = [*map(float, range(100)), 987654.0]
+    one = replace(ruler(numbers(*values), None, NUMBER), hidden=hidden)
+    assert (one.outlined["x"][0], one.outlined["x"][-1]) == (hidden, 100 - hidden)
+    assert replace(one, hidden=30).outlined == {}
