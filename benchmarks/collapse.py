@@ -279,8 +279,8 @@ def _told(name: str, kind: str, report: Mapping[str, Any], times: Mapping[str, s
     titles = {metric["name"]: metric["title"] for metric in report["metrics"]}
     yield f"### {name}, {kind}\n"
     yield answer(report) + "\n"
-    first, more = float(times["regimes"]) / 60, float(times["search"]) / 60
-    yield f"Regimes {first:.1f} min, search {more:.1f} min, {seconds / 60:.1f} min in all; {processors()} processors.\n"
+    spent = ", ".join(f"{phase} {float(time) / 60:.1f} min" for phase, time in times.items())
+    yield f"{spent.capitalize()}, {seconds / 60:.1f} min in all; {processors()} processors.\n"
     yield "| regime | verdict | " + " | ".join(titles[metric].lower() for metric in SHOWN) + " |"
     yield "|---" * (len(SHOWN) + 2) + "|"
     for arm in report["arms"]:
@@ -289,7 +289,8 @@ def _told(name: str, kind: str, report: Mapping[str, Any], times: Mapping[str, s
             yield f"| {arm['name']} | {arm['verdict']} | " + " | ".join(_change(changes.get(m)) for m in SHOWN) + " |"
     yield ""
     yield _mechanisms(report["mechanisms"])
-    yield from _least(report["minimum_fresh"], titles)
+    if report["minimum_fresh"] is not None:
+        yield from _least(report["minimum_fresh"], titles)
 
 
 def _change(found: Mapping[str, Any] | None) -> str:
