@@ -537,7 +537,15 @@ def _written(run: Run, simulation: Simulation, chains: Chains) -> Outcome:
         {"report": folder / "report.json", "html": folder / "report.html", "trajectories": table},
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
+        next_step=_next_step(run, document),
     )
+
+
+def _next_step(run: Run, document: Mapping[str, Any]) -> str:
+    """Return the command that would settle what is open: the chains that are there stay, and cost nothing."""
+    open_arms = [arm["settles"] for arm in document["arms"] if arm["asked"] and arm["settles"]]
+    chains = [settles["chains"] for settles in open_arms if settles["chains"] is not None]
+    return run.follow_up(f"collapse-sim --chains {max(chains)}") if chains else ""
 
 
 def _remove_others(simulation: Simulation) -> None:

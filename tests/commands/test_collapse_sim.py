@@ -204,8 +204,11 @@ def test_an_undecided_regime_does_not_pass(ready: Path, call: Call) -> None:
     """Two chains cannot tell a change of 100 rows from a margin this narrow."""
     words = ["--set", "collapse_sim.max_verdict=degraded-plateau", "--set", "collapse_sim.margins={tvd: 0.02}"]
     ended = call("collapse-sim", "-c", ready, *words, "--chains", "2", "--regime", "accumulate")
-    assert report(ready)["arms"][-1]["verdict"] == "inconclusive"
+    arm = report(ready)["arms"][-1]
+    assert arm["verdict"] == "inconclusive"
     assert ended.code == 1
+    if arm["settles"]["chains"] is not None:
+        assert f"next: synthcli collapse-sim --chains {arm['settles']['chains']}" in ended.err
 
 
 def test_a_least_share_that_is_too_great_fails(ready: Path, call: Call) -> None:
