@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, isfinite
 from typing import Any
 
@@ -52,8 +53,17 @@ class Chains:
         """Return the first arm of a regime; ``StopIteration`` where there is none."""
         return next(arm for arm in self.runs if arm.regime == regime)
 
-    def judged(self, arm: Arm) -> dict[str, Judged]:
-        """Judge every metric of an arm, in the metrics' order."""
+    def judged(self, arm: Arm) -> Mapping[str, Judged]:
+        """Return the judgement on every metric of an arm, in the metrics' order; each arm is judged once."""
+        if arm not in self._judged:
+            self._judged[arm] = self._judge(arm)
+        return self._judged[arm]
+
+    @cached_property
+    def _judged(self) -> dict[Arm, Mapping[str, Judged]]:
+        return {}
+
+    def _judge(self, arm: Arm) -> Mapping[str, Judged]:
         return {
             name: judge(
                 name,
@@ -202,17 +212,18 @@ def predictions(chains: Chains) -> dict[str, float]:
 
 def predicted_share(chains: Chains) -> float:
     """Return the greatest prediction of the metrics that count."""
-    found = predictions(chains)
+    return _greatest(predictions(chains))
+
+
+def _greatest(found: Mapping[str, float]) -> float:
     return max([found[name] for name in PRIMARY if name in found] or [*found.values(), 0.0])
 
 
 def _predicted(chains: Chains, metric: str) -> float:
     arm, ruler, margin = chains.arm("replace"), chains.ruler, chains.margin(metric)
     values = chains.values(arm, metric)
-    early = [
-        generation for generation in range(2, _EARLY + 1) if np.isfinite(values[:, generation : generation + 1]).all()
-    ]
-    early = [generation for generation in early if generation <= arm.generations]
+    first_few = range(2, min(_EARLY, arm.generations) + 1)
+    early = [generation for generation in first_few if np.isfinite(values[:, generation]).all()]
     if not early:
         return 0.0
     step = float((values[:, early[-1]] - values[:, 1]).mean()) / (early[-1] - 1)
@@ -260,7 +271,7 @@ def minimum_findings(chains: Chains) -> dict[str, Any] | None:
         "rows_per_generation": None if share is None else _rows(share, rows),
         "rows_safe": 0 if without else None if least.safe is None else _rows(least.safe, rows),
         "limited_by": None if without else least.limited_by,
-        "predicted": _number(predicted_share(chains)) if replaced else None,
+        "predicted": _number(_greatest(predicted)) if replaced else None,
         "at_most": without or least.at_most,
         "grid": [
             {
