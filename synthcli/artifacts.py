@@ -43,19 +43,23 @@ def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(final: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``final``, renamed to it on a clean exit; ``final`` must not exist."""
+def staging_folder(final: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``final``; what :func:`move_into_place` did not take from there is removed."""
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".tmp", dir=final.parent))
     try:
         temporary.chmod(_umask_mode(0o777))
         yield temporary
-        for path in sorted(temporary.rglob("*")):
-            _sync(path)
-        os.rename(temporary, final)
-        _sync(final.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move_into_place(temporary: Path, final: Path) -> None:
+    """Rename a finished folder, its files safe on disk first; ``final`` must not exist."""
+    for path in sorted(temporary.rglob("*")):
+        _sync(path)
+    os.rename(temporary, final)
+    _sync(final.parent)
 
 
 def write_text(path: Path, text: str, *, mode: int | None = None) -> None:

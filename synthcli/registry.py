@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from filelock import FileLock, Timeout
 
-from synthcli.artifacts import atomic_folder, sha256, write_json
+from synthcli.artifacts import move_into_place, sha256, staging_folder, write_json
 from synthcli.errors import BadTableError, LockHeldError, MissingFileError
 
 MANIFEST = "manifest.json"
@@ -88,52 +88,76 @@ class Version:
         return f"{self.number:04d}"
 
 
-def publish(
-    root: Path,
-    write: Callable[[Path], None],
-    *,
-    kind: str,
-    parameters: Mapping[str, Any],
-    seed: int,
-    created: str,
-    train: Mapping[str, Any],
-    versions: Mapping[str, str],
-    fingerprint: str,
-    fit_seconds: float,
-    notes: Sequence[str] = (),
-    selection: Mapping[str, Any] | None = None,
-) -> Version:
+class Described(TypedDict):
+    """What a version says of itself beside its number and its files; see :class:`Manifest`."""
+
+    kind: str
+    parameters: Mapping[str, Any]
+    seed: int
+    created: str
+    train: Mapping[str, Any]
+    versions: Mapping[str, str]
+    fingerprint: str
+    fit_seconds: float
+    notes: NotRequired[Sequence[str]]
+    selection: NotRequired[Mapping[str, Any] | None]
+
+
+def publish(root: Path, write: Callable[[Path], None], **described: Unpack[Described]) -> Version:
     """Publish the files that ``write`` puts into an empty folder as the next version, and name it ``latest``.
 
     ``root`` is the output directory; the caller holds its :func:`lock`. If anything fails, no version appears. What a
     killed run left half-written is removed.
     """
+    with staged(root, write, **described) as challenger:
+        version = adopt(root, challenger)
+    set_aliases(root, {"latest": version.number})
+    record(root, {"time": version.manifest.created, "event": "published", "version": version.number,
+                  "kind": version.manifest.kind})  # fmt: skip
+    return version
+
+
+@contextmanager
+def staged(root: Path, write: Callable[[Path], None], **described: Unpack[Described]) -> Iterator[Version]:
+    """Yield a complete version that nobody finds by number or alias; unless adopted, nothing is left of it.
+
+    The caller holds the :func:`lock`. What a killed run left half-written is removed.
+    """
     folder = _generators(root)
     folder.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(folder)
     number = _next_number(root)
-    final = folder / f"{number:04d}"
-    with atomic_folder(final) as temporary:
+    with staging_folder(_folder(root, number)) as temporary:
         write(temporary)
-        manifest = Manifest(
-            schema_version=1,
-            version=number,
-            kind=kind,
-            parameters=dict(parameters),
-            seed=seed,
-            created=created,
-            train=dict(train),
-            versions=dict(versions),
-            fingerprint=fingerprint,
-            files=_describe_files(temporary),
-            fit_seconds=fit_seconds,
-            notes=list(notes),
-            selection=selection,
-        )
+        notes = list(described.get("notes", ()))
+        known: dict[str, Any] = {**described, "notes": notes, "files": _describe_files(temporary)}
+        manifest = Manifest(schema_version=1, version=number, **known)
         write_json(temporary / MANIFEST, asdict(manifest))
-    set_alias(root, "latest", number)
-    record(root, {"time": created, "event": "published", "version": number, "kind": kind})
-    return Version(final, manifest)
+        yield Version(temporary, manifest)
+
+
+def adopt(root: Path, version: Version) -> Version:
+    """Give a staged version its place among the numbered ones; no alias names it yet."""
+    final = _folder(root, version.number)
+    move_into_place(version.folder, final)
+    return Version(final, version.manifest)
+
+
+def prune(root: Path, keep: int, *, dry_run: bool = False) -> tuple[int, ...]:
+    """Remove all but the newest ``keep`` versions and those that an alias names; return the numbers removed.
+
+    The caller holds the :func:`lock`. A version is no version any more before its first file goes.
+    """
+    named = set(aliases(root).values())
+    known = numbers(root)
+    gone = tuple(number for number in known[: max(len(known) - keep, 0)] if number not in named)
+    for number in () if dry_run else gone:
+        folder = _folder(root, number)
+        leaving = folder.with_name(f".{folder.name}.gone.tmp")
+        shutil.rmtree(leaving, ignore_errors=True)
+        folder.rename(leaving)
+        shutil.rmtree(leaving, ignore_errors=True)
+    return gone
 
 
 def resolve(root: Path, reference: str | None = None) -> Version:
@@ -223,9 +247,9 @@ def aliases(root: Path) -> dict[str, int]:
         raise BadTableError(f"{path} is no list of aliases", "restore it, or remove it and fit again") from error
 
 
-def set_alias(root: Path, name: str, number: int) -> None:
-    """Let the alias ``name`` mean version ``number``, atomically."""
-    write_json(_generators(root) / "aliases.json", {**aliases(root), name: number})
+def set_aliases(root: Path, meanings: Mapping[str, int]) -> None:
+    """Let each alias in ``meanings`` mean its version from now on, all at once."""
+    write_json(_generators(root) / "aliases.json", {**aliases(root), **meanings})
 
 
 def record(root: Path, event: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from synthcli.rowkeys import Keys, TextKeys, canonical_bits, mixed, occurrences,
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _PRIVACY_SALT = "\x1fprivacy"
+_INNER_SALT = "\x1finner"
 _EVERYTHING = 2**64
 
 
@@ -165,6 +166,18 @@ def frozen_rule(rule: SplitRule, digest: Digest, since: int | None = None) -> Sp
 def sides(digest: Digest, rule: SplitRule, memory: Memory | None = None) -> Sides:
     """Return the side of each row; ``memory`` is what a ``random`` rule remembers (nothing, at the first split)."""
     return _SIDES[rule.method](digest, rule, memory or Memory.empty())
+
+
+def inner_slot(digest: Digest, rule: SplitRule, share: float) -> npt.NDArray[np.bool_]:
+    """Return True for each row in a slot of about ``share`` of the rows, whatever their side; groups stay together.
+
+    Like a side, a row's slot follows from its content and its occurrence number among all rows, so that it stays the
+    same when the data grow. Another hash decides it: the slot is a fair sample of either side.
+    """
+    key, number = digest.content, occurrences(digest.content)
+    if rule.by and rule.method != "stratified":
+        key, number = np.where(digest.grouped, digest.group, key), np.where(digest.grouped, 0, number)
+    return _below(positions(key, number, rule.salt + _INNER_SALT), share)
 
 
 def trespassers(

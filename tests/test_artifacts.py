@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.artifacts import atomic_folder, atomic_path, sha256, write_json
+from synthcli.artifacts import atomic_path, move_into_place, sha256, staging_folder, write_json
 
 
 def write_half(target: AbstractContextManager[Path]) -> None:
@@ -49,16 +49,27 @@ def test_a_finished_write_replaces_the_old_file(tmp_path: Path) -> None:
 
 def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
-        write_half(atomic_folder(tmp_path / "0001"))
+        write_half(staging_folder(tmp_path / "0001"))
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_is_not_moved_into_place_is_none(tmp_path: Path) -> None:
+    with staging_folder(tmp_path / "0001") as staging:
+        (staging / "model").write_text("m")
+    assert os.listdir(tmp_path) == []
+    with staging_folder(tmp_path / "0001") as staging:
+        (staging / "model").write_text("m")
+        move_into_place(staging, tmp_path / "0001")
+    assert (tmp_path / "0001" / "model").read_text() == "m"
+    assert os.listdir(tmp_path) == ["0001"]
 
 
 def test_files_get_the_permissions_that_the_umask_leaves(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
         write_json(tmp_path / "a.json", {})
-        with atomic_folder(tmp_path / "folder"):
-            pass
+        with staging_folder(tmp_path / "folder") as staging:
+            move_into_place(staging, tmp_path / "folder")
     finally:
         os.umask(old)
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o640

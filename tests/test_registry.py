@@ -106,7 +106,7 @@ def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
 
 def test_a_reference_is_an_alias_a_number_or_a_folder(tmp_path: Path) -> None:
     first, second = publish(tmp_path), publish(tmp_path)
-    registry.set_alias(tmp_path, "previous", 1)
+    registry.set_aliases(tmp_path, {"previous": 1})
     for reference in ("1", "0001", "previous", str(first.folder)):
         assert registry.resolve(tmp_path, reference) == first
     assert registry.resolve(tmp_path, "latest") == second
@@ -115,7 +115,7 @@ def test_a_reference_is_an_alias_a_number_or_a_folder(tmp_path: Path) -> None:
 def test_the_version_in_force_is_champion_else_latest_else_the_highest(tmp_path: Path) -> None:
     first, second = publish(tmp_path), publish(tmp_path)
     assert registry.resolve(tmp_path) == second
-    registry.set_alias(tmp_path, "champion", 1)
+    registry.set_aliases(tmp_path, {"champion": 1})
     assert registry.resolve(tmp_path) == first
     (tmp_path / "generators" / "aliases.json").unlink()
     assert registry.resolve(tmp_path) == second
@@ -139,7 +139,7 @@ def test_an_unknown_reference_is_answered_with_what_exists(tmp_path: Path) -> No
 
 def test_an_alias_of_a_deleted_version_is_said_to_be_one(tmp_path: Path) -> None:
     publish(tmp_path)
-    registry.set_alias(tmp_path, "champion", 8)
+    registry.set_aliases(tmp_path, {"champion": 8})
     with pytest.raises(MissingFileError, match="version 0008, which the alias 'champion' names"):
         registry.resolve(tmp_path)
 

@@ -69,17 +69,16 @@ def _objections(report: Report, digest: str | None, now: datetime, oldest: timed
 
 
 def _age(text: str) -> timedelta:
-    """Return the duration that ``text`` (a number and d, h or m) means; raises ``UsageError``."""
+    """Return the duration that ``text`` means; raises ``UsageError``."""
+    from synthcli.config import duration
     from synthcli.errors import UsageError
 
-    units = {"d": "days", "h": "hours", "m": "minutes"}
-    number, unit = text[:-1], text[-1:]
-    if unit not in units or not number.isascii() or not number.isdecimal() or not number.strip("0"):
-        raise UsageError(f"--max-age: got {text!r}, expected a whole number and a unit", "e.g. 7d, 12h or 30m")
     try:
-        return timedelta(**{units[unit]: int(number)})
-    except (OverflowError, ValueError) as error:
-        raise UsageError("--max-age: longer than can be reckoned with", "leave it out") from error
+        return duration(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--max-age: got {text!r}, expected a whole number and a unit", "e.g. 7d, 12h or 30m"
+        ) from error
 
 
 def _told(age: timedelta) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +15,8 @@ if TYPE_CHECKING:
 
     from synthcli.config import Config
     from synthcli.holdout import SplitFolder
-    from synthcli.lineage import Lineage
     from synthcli.schema import Schema
     from synthcli.splitting import SplitRule
-    from synthcli.tables import Source
 
 #: Rows a side that the comparison of the parts looks at; enough for an AUC to within .02.
 COMPARED = 5_000
@@ -67,143 +63,24 @@ def split(
 
 def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     """Divide the table; the caller holds the output directory's lock, unless nothing is to be written."""
+    from synthcli.commands.dividing import divide, row_counts, write
     from synthcli.commands.inputs import open_data
-    from synthcli.holdout import SplitRecord, digest_of
-    from synthcli.lineage import write_sidecar
-    from synthcli.splitting import Memory, frozen_rule, sides
 
     earlier = folder.read() if folder.exists() else None
     with run.log.phase("read"):
         source = open_data(settings, run.log, earlier.schema if earlier else None)
-    rule = _rule(settings, source.schema, earlier.rule if earlier else None)
-    memory = folder.memory(rule) if earlier else Memory.empty()
     with run.log.phase("split"):
-        digest = digest_of(source, rule)
-        if earlier is None:
-            rule = frozen_rule(rule, digest, _since(settings, source.schema))
-        where = sides(digest, rule, memory)
-        memory = memory.with_rows(digest.content, where) if rule.method == "random" else memory
-        del digest  # several numbers a row, which the writing of a large table can do without
-    _check_sides(where, folder, rule)
-    result: dict[str, Any] = {"rows": _rows(where, folder, rule), "target_shares": {}}
+        divided = divide(settings, source, folder, earlier)
+    rule = divided.rule
+    result: dict[str, Any] = {"rows": row_counts(divided, folder), "target_shares": {}}
     if run.dry_run:
         return _outcome(run, settings, folder, rule, result)
     with run.log.phase("write"):
-        lineage = _lineage(run, source, len(where))
-        record = SplitRecord(rule, source.schema)
-        described = [{"path": lineage.parents[0].name, "sha256": lineage.parents[0].sha256}]
-        folder.write(record, source, where, memory, sources=described, metadata=lineage.metadata())
-        for side, path in folder.parts(rule).items():
-            write_sidecar(path, lineage, int((where == side).sum()))
-    if len(where) <= MOST_COMPARED:
+        write(run, source, divided, folder)
+    if len(divided.sides) <= MOST_COMPARED:
         with run.log.phase("compare"):
             result |= _compared(settings, folder, rule, source.schema)
     return _outcome(run, settings, folder, rule, result)
-
-
-def _lineage(run: Run, source: Source, rows: int) -> Lineage:
-    """Return the lineage of a part: that of the table it was taken from, which is its parent."""
-    from synthcli.lineage import of_source
-
-    origin = of_source(source.paths, rows)
-    for warning in origin.warnings:
-        run.log.warn(f"{warning}; it does not count as evidence")
-    if not origin.lineage.is_real:
-        run.log.warn(
-            f"{source.paths[0]} is on record as {origin.lineage.kind}, {origin.lineage.depth} generations deep: "
-            "`synthcli fit` will refuse to learn from it"
-        )
-    parent = origin.lineage.as_parent(str(source.paths[0]), rows, origin.sha256)
-    return replace(origin.lineage, parents=(parent,), generator=None, seed=None)
-
-
-def _rule(settings: Config, schema: Schema, earlier: SplitRule | None) -> SplitRule:
-    """Return the rule in force: the earlier split's where there is one, which the settings may not contradict."""
-    from synthcli.errors import ConfigError
-
-    wanted = _wanted(settings, schema)
-    if earlier is None:
-        return wanted
-    for name in ("method", "holdout", "by", "salt", "time", "privacy_holdout"):
-        now, then = getattr(wanted, name), getattr(earlier, name)
-        if now != then:
-            raise ConfigError(
-                f"split.{name}: got {_said(now)}, but the holdout in {settings.run.output_dir} was reserved with "
-                f"{_said(then)}; another rule would move holdout rows into the training part",
-                f"keep split.{name} at {_said(then)}, or start anew in another directory with --out DIR",
-            )
-    since = _since(settings, schema)
-    if since is not None and since != earlier.cutoff:
-        raise ConfigError(
-            f"split.since: the holdout in {settings.run.output_dir} was reserved with another cutoff",
-            "keep split.since as it was, or start anew in another directory with --out DIR",
-        )
-    return earlier
-
-
-def _wanted(settings: Config, schema: Schema) -> SplitRule:
-    """Return the rule that the settings ask for, before it froze anything."""
-    from synthcli.errors import ConfigError
-    from synthcli.seeds import stage_seed
-    from synthcli.splitting import SplitRule
-
-    wanted, data = settings.split, settings.data
-    method = wanted.method.value
-    for name in wanted.by:
-        if name not in schema:
-            raise ConfigError(f"split.by: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}")
-    rule = SplitRule(method, wanted.holdout, tuple(wanted.by), wanted.salt, schema.names)
-    if method == "random":
-        return replace(rule, salt=f"{wanted.salt} {stage_seed(settings.run.seed, 'split')}")
-    if method == "stratified" and not wanted.by:
-        if data.target is None:
-            raise ConfigError("split.method: stratified needs strata", "name them with split.by, or set data.target")
-        return replace(rule, by=(data.target,))
-    if method == "time":
-        if data.time is None or not _ordered(schema, data.time):
-            raise ConfigError("split.method: time needs a column of dates, times or numbers", "name it with data.time")
-        return replace(rule, time=data.time, privacy_holdout=wanted.privacy_holdout)
-    return rule
-
-
-def _ordered(schema: Schema, name: str) -> bool:
-    return not schema[name].dtype.startswith(("String", "Boolean"))
-
-
-def _since(settings: Config, schema: Schema) -> int | None:
-    """Return the configured cutoff in microseconds since 1970; a time without a zone is UTC, as stored times are."""
-    from synthcli.errors import ConfigError
-
-    since, name = settings.split.since, settings.data.time
-    if since is None:
-        return None
-    if name is None or not schema[name].dtype.startswith("Date"):
-        raise ConfigError("split.since: data.time is no column of dates or times", "leave split.since out")
-    moment = datetime.fromisoformat(since)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1_000_000)
-
-
-def _said(value: object) -> str:
-    return ",".join(value) or "none" if isinstance(value, tuple) else str(value)
-
-
-def _rows(where: Any, folder: SplitFolder, rule: SplitRule) -> dict[str, int]:
-    from synthcli.splitting import Side
-
-    return {Side(side).name.lower(): int((where == side).sum()) for side in folder.parts(rule)}
-
-
-def _check_sides(where: Any, folder: SplitFolder, rule: SplitRule) -> None:
-    from synthcli.errors import BadTableError
-
-    for name, count in _rows(where, folder, rule).items():
-        if not count and name != "privacy":
-            raise BadTableError(
-                f"all {len(where):,} rows fall on one side: the {name} part would be empty "
-                f"(method {rule.method}, holdout share {rule.holdout:g})",
-                "give more rows or groups, or another split.holdout or split.method",
-            )
 
 
 def _compared(settings: Config, folder: SplitFolder, rule: SplitRule, schema: Schema) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,13 +16,11 @@ from synthcli.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from synthcli.audit import Questions, Tables
+    from synthcli.audit import Tables
     from synthcli.columns import Table
-    from synthcli.config import Config, GateRule, Resolved, ValidateSection
+    from synthcli.config import Config, Resolved
     from synthcli.config import FailOn as FailOnLevel
-    from synthcli.gate import Earlier, Verdict
-    from synthcli.metrics.estimate import Estimate
-    from synthcli.profile import Profile
+    from synthcli.gate import Verdict
     from synthcli.reports.document import Report
     from synthcli.schema import Schema
     from synthcli.tables import Source
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Rows below which a table of an audit is refused: every gate would be at the mercy of chance.
 MIN_ROWS = 50
-#: The pairs of columns that are shown as heat maps: the worst against their reference.
-PICTURED_PAIRS = 8
 
 
 class FailOn(StrEnum):
@@ -76,24 +71,25 @@ def _measured(
     from datetime import UTC, datetime
 
     from synthcli.audit import audit
+    from synthcli.commands.auditing import check_columns, families, gates, pictured, questions, written
     from synthcli.config import as_plain
     from synthcli.gate import judge
     from synthcli.holdout import SplitFolder
     from synthcli.reports.document import report_document
     from synthcli.versions import versions
 
-    gates = _gates(settings, settings.validation, _families(settings))
+    rules = gates(settings, settings.validation, families(settings))
     out = Path(settings.run.output_dir)
     folder = SplitFolder(out / "split")
     given = [train or folder.train, holdout or folder.holdout, synthetic or _default_synthetic(out)]
     _check_junit(junit, [*given, *(out / "validate" / name for name in ("report.json", "report.html", "summary.md"))])
     with run.log.phase("read"):
         tables, inputs = _load(run, settings, out, synthetic, train, holdout)
-    _check_columns(settings, tables.schema)
-    estimates = audit(tables, _questions(settings), run.log.phase)
-    verdicts = judge(estimates, *gates)
+    check_columns(settings, tables.schema)
+    estimates = audit(tables, questions(settings), run.log.phase)
+    verdicts = judge(estimates, *rules)
     with run.log.phase("pictures"):
-        profile = _profile(tables, estimates, settings.protection.rare_category_min_count)
+        profile = pictured(tables, estimates, settings.protection.rare_category_min_count)
     document = report_document(
         estimates,
         verdicts,
@@ -110,33 +106,13 @@ def _measured(
     if run.dry_run:
         return ended
     _announce(document)
-    return replace(ended, artifacts=_written(out / "validate", document, junit))
+    return replace(ended, artifacts=written(out / "validate", document, junit))
 
 
 def _check_junit(junit: Path | None, others: Sequence[Path]) -> None:
     """Raise ``UsageError`` for a JUnit file that would replace a table or another form of the report."""
     if junit is not None and junit.resolve() in [path.resolve() for path in others]:
         raise UsageError(f"--junit: {junit} is read or written here already", "name another file")
-
-
-def _written(folder: Path, document: dict[str, Any], junit: Path | None) -> dict[str, Path]:
-    """Write the report in all its forms, the one that others rely on last; return the paths."""
-    from synthcli.artifacts import write_json, write_text
-    from synthcli.reports.html import html_report
-    from synthcli.reports.junit import junit_xml
-    from synthcli.reports.markdown import summary_markdown
-
-    paths = {
-        "report": folder / "report.json",
-        "html": folder / "report.html",
-        "junit": junit or folder / "junit.xml",
-        "summary": folder / "summary.md",
-    }
-    write_text(paths["html"], html_report(document))
-    write_text(paths["junit"], junit_xml(document))
-    write_text(paths["summary"], summary_markdown(document))
-    write_json(paths["report"], document)
-    return paths
 
 
 def _announce(document: dict[str, Any]) -> None:
@@ -152,20 +128,10 @@ def _announce(document: dict[str, Any]) -> None:
     announce(document, os.environ, emit)
 
 
-def _profile(tables: Tables, estimates: Sequence[Estimate], threshold: int) -> Profile:
-    """Return what the report's pictures are drawn from; a threshold that is off still leaves few rows out."""
-    from synthcli.encoding import MIN_CATEGORY_ROWS
-    from synthcli.profile import profile
-    from synthcli.reports.document import PAIR_ACCURACY
-
-    parts = {"train": tables.train, "holdout": tables.holdout, "synthetic": tables.synthetic}
-    pairs = [found.columns for found in estimates if found.name == PAIR_ACCURACY and found.columns][:PICTURED_PAIRS]
-    return profile(parts, tables.schema, [(a, b) for a, b in pairs], max(threshold, MIN_CATEGORY_ROWS))
-
-
 def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Outcome:
     """Show a stored report, judged by the gates of the configuration given, else by those it was judged by."""
     from synthcli.artifacts import write_text
+    from synthcli.commands.auditing import check_patterns, families, gates
     from synthcli.gate import judge
     from synthcli.reports.document import judged_again, read_report
     from synthcli.reports.junit import junit_xml
@@ -177,9 +143,9 @@ def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Ou
     then = _asked_then(report, stored)
     rules = given if own else then.validation
     level = given.fail_on if own or origins["validate.fail_on"] != "default" else then.validation.fail_on
-    gates = _gates(then, rules, _families(then))
-    _check_patterns(rules, [column.name for column in report.columns])
-    verdicts = judge(report.estimates(), *gates)
+    asked = gates(then, rules, families(then))
+    check_patterns(rules, [column.name for column in report.columns])
+    verdicts = judge(report.estimates(), *asked)
     document = judged_again(report.model_dump(mode="json"), verdicts, level)
     ended = _outcome(document, verdicts, level)
     if junit is None or run.dry_run:
@@ -212,86 +178,6 @@ def _outcome(document: dict[str, Any], verdicts: Sequence[Verdict], fail_on: Fai
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
     )
-
-
-def _families(settings: Config) -> tuple[str, ...]:
-    wanted = settings.validation
-    return (*wanted.families, *(["compat"] if wanted.compat else []))
-
-
-def _questions(settings: Config) -> Questions:
-    from synthcli.audit import Questions
-
-    data, wanted = settings.data, settings.validation
-    return Questions(
-        families=_families(settings),
-        seed=settings.run.seed,
-        target=data.target,
-        exclude_features=tuple(data.exclude_features),
-        secrets=tuple(wanted.secrets),
-        groups=tuple(wanted.groups),
-        constraints=tuple(data.constraints),
-        trivariate=wanted.trivariate,
-    )
-
-
-def _gates(
-    settings: Config, wanted: ValidateSection, families: Sequence[str]
-) -> tuple[list[GateRule], tuple[GateRule, ...], Earlier]:
-    """Return written rules, default rules and earlier reports; raises ``ConfigError`` for a rule that cannot pass."""
-    from synthcli.gate import default_rules
-    from synthcli.reports.document import read_report
-
-    written = [*(wanted.gates or ()), *wanted.gates_add]
-    _check_rules(written, families)
-    asked = (settings.data.target, settings.validation.secrets, settings.data.constraints)
-    default = default_rules(families, *asked) if wanted.gates is None else ()
-    paths = {rule.max_drop_from for rule in written if rule.max_drop_from is not None}
-    return written, default, {path: read_report(Path(path)).estimates() for path in paths}
-
-
-def _check_rules(rules: Sequence[GateRule], families: Sequence[str]) -> None:
-    """Raise ``ConfigError`` for a gate whose pattern matches no metric of the families that are measured."""
-    from difflib import get_close_matches
-
-    from synthcli.audit import METRICS
-    from synthcli.errors import ConfigError
-
-    names = [name for family in families for name in METRICS[family]]
-    for rule in rules:
-        if not any(fnmatchcase(name, rule.metric) for name in names):
-            near = get_close_matches(rule.metric, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"metrics of these families: {', '.join(names)}"
-            raise ConfigError(f"validate.gates: no metric matches {rule.metric!r}, so the gate could never pass", hint)
-
-
-def _check_patterns(wanted: ValidateSection, names: Sequence[str]) -> None:
-    """Raise ``ConfigError`` for a gate on columns of which the table has none."""
-    from difflib import get_close_matches
-
-    from synthcli.errors import ConfigError
-
-    for rule in (*(wanted.gates or ()), *wanted.gates_add):
-        if rule.columns is not None and not any(fnmatchcase(name, rule.columns) for name in names):
-            near = get_close_matches(rule.columns, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"its columns: {', '.join(names)}"
-            raise ConfigError(f"validate.gates: no column of the table matches {rule.columns!r}", hint)
-
-
-def _check_columns(settings: Config, schema: Schema) -> None:
-    """Raise ``ConfigError`` for a column that the audit's settings name and the table lacks, or cannot use so."""
-    from synthcli.constraints import check_columns
-    from synthcli.errors import ConfigError
-
-    _check_patterns(settings.validation, schema.names)
-    for constraint in settings.data.constraints:
-        check_columns(constraint, schema)
-    for key in ("secrets", "groups"):
-        for name in getattr(settings.validation, key):
-            if name not in schema or not schema[name].modelled:
-                fit = ", ".join(column.name for column in schema.modelled)
-                told = "the table has no column" if name not in schema else "this column is not measured:"
-                raise ConfigError(f"validate.{key}: {told} {name!r}", f"columns that can be named: {fit}")
 
 
 def _load(

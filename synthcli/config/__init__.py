@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from synthcli.config.fields import duration
 from synthcli.config.generators import FOREST_PRESETS, KINDS, Auto, Forest, GaussianCopula, Synthesizer
 from synthcli.config.load import Resolved, load
 from synthcli.config.models import (
@@ -11,6 +12,7 @@ from synthcli.config.models import (
     Config,
     Constraint,
     DataSection,
+    DriftSection,
     FailOn,
     Family,
     FixedCombinations,
@@ -21,6 +23,7 @@ from synthcli.config.models import (
     OneHot,
     ProtectionSection,
     Range,
+    RefreshSection,
     RunSection,
     SampleSection,
     SplitMethod,
@@ -40,6 +43,7 @@ __all__ = [
     "Config",
     "Constraint",
     "DataSection",
+    "DriftSection",
     "FailOn",
     "Family",
     "FixedCombinations",
@@ -52,6 +56,7 @@ __all__ = [
     "OneHot",
     "ProtectionSection",
     "Range",
+    "RefreshSection",
     "Resolved",
     "RunSection",
     "SampleSection",
@@ -60,6 +65,7 @@ __all__ = [
     "Synthesizer",
     "ValidateSection",
     "as_plain",
+    "duration",
     "load",
     "schema",
 ]

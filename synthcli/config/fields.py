@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -66,6 +66,26 @@ def _instant(text: str) -> str:
     return text
 
 
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def duration(text: str) -> timedelta:
+    """Return the time that ``text`` means, a whole number above 0 and d, h or m; raises ``ValueError``."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isascii() or not number.isdecimal() or not number.strip("0"):
+        raise ValueError("no whole number and a unit")
+    try:
+        return timedelta(**{_UNITS[unit]: int(number)})
+    except OverflowError as error:
+        raise ValueError("longer than can be reckoned with") from error
+
+
+def _duration(text: str) -> str:
+    duration(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration), expected("a whole number and a unit, e.g. 7d, 12h or 30m")]
 Instant = Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")]
 Share = Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, e.g. 0.2")]
 Probability = Annotated[float, Field(gt=0, lt=1), expected("a probability between 0 and 1, e.g. 0.001")]

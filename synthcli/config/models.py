@@ -16,6 +16,7 @@ from synthcli.config.fields import (
     Character,
     Codec,
     Count,
+    Duration,
     Instant,
     PathText,
     Positive,
@@ -469,6 +470,81 @@ class ValidateSection(Section):
     )
 
 
+Limit = Annotated[float, Field(gt=0), expected("a number above 0")]
+
+
+class DriftSection(Section):
+    """How far new data may lie from those that the champion learned from, before it is refitted or a person is asked.
+
+    Every limit is an effect size of one column; null switches it off. Below the noise of so many rows none is met.
+    """
+
+    psi: Limit | None = Field(default=0.2, description="The population stability index from which it is refitted.")
+    tvd: Share | None = Field(default=0.1, description="The total variation distance from which it is refitted.")
+    missing: Share | None = Field(
+        default=0.05, description="The change of the share of missing cells from which it is refitted."
+    )
+    new_categories: Share | None = Field(
+        default=0.05,
+        description="The share of cells with a category that the champion has not seen, above what its own rare "
+        "categories let expect, from which it is refitted.",
+    )
+    c2st: Annotated[float, Field(gt=0.5, lt=1), expected("an AUC between .5 and 1, e.g. 0.65")] | None = Field(
+        default=0.65,
+        description="The AUC of telling new rows from known ones, by its low bound, from which it is refitted.",
+    )
+    halt: Share | None = Field(
+        default=0.3,
+        description="The change of a column in the new rows (total variation distance, or new categories) from which a "
+        "person is asked first: swapped units, a column that is empty now, other codes.",
+    )
+    ignore: list[str] = Field(
+        default_factory=list, description="Columns that change by nature; data.time is one of them without being named."
+    )
+
+
+class RefreshSection(Section):
+    """What keeps a generator current: when it is refitted, and when a challenger takes the champion's place."""
+
+    drift: DriftSection = Field(default_factory=DriftSection, description="The limits of drift.")
+    new_rows: Share | None = Field(
+        default=0.1,
+        description="The share of training rows new to the champion from which it is refitted; null: new rows alone "
+        "are no reason.",
+    )
+    max_age: Duration | None = Field(
+        default=None,
+        description="The champion's age, e.g. 7d, from which changed data are learned however little they drifted, and "
+        "from which `status` calls it stale; null: none.",
+    )
+    inner: Share = Field(
+        default=0.1,
+        description="The share of the training part, always the same rows, that no generator is fitted on: champion "
+        "and challenger are compared there.",
+    )
+    seeds: Annotated[int, Field(ge=2), expected("a whole number of at least 2")] = Field(
+        default=5, description="How often champion and challenger are sampled, each time with another seed."
+    )
+    margin: Annotated[
+        Literal["auto"] | Annotated[float, Field(ge=0)], expected('a number of at least 0, or "auto"')
+    ] = Field(
+        default="auto",
+        description="By how much the challenger's score may lie below the champion's; auto: by what another seed makes "
+        "of it, measured.",
+    )
+    keep: Positive | None = Field(
+        default=10,
+        description="Versions to keep, the newest; champion, previous and latest are kept whatever their age; null: "
+        "all.",
+    )
+    sample: bool = Field(default=False, description="Whether the synthetic table is drawn anew after a promotion.")
+    after_promotion: list[Annotated[str, Field(min_length=1), expected("a command")]] = Field(
+        default_factory=list,
+        description="Commands to run after a promotion, in the configuration file's folder and without a shell; "
+        "SYNTHCLI_VERSION, SYNTHCLI_PREVIOUS, SYNTHCLI_OUT and SYNTHCLI_REPORT tell them what there is.",
+    )
+
+
 class RunSection(Section):
     """Settings that every command shares."""
 
@@ -499,6 +575,9 @@ class Config(Section):
     )
     collapse_sim: CollapseSection = Field(
         default_factory=CollapseSection, description="The simulation of generations that learn from each other."
+    )
+    refresh: RefreshSection = Field(
+        default_factory=RefreshSection, description="What keeps a generator current as new data arrive."
     )
     run: RunSection = Field(default_factory=RunSection, description="What holds for every command.")
 
