@@ -16,8 +16,19 @@ FLOORS = (
     {"__main__"},
     {"app"},
     {"commands"},
-    {"reports", "registry", "holdout"},
-    {"audit", "gate", "selection", "augmentation", "collapse", "profiling", "profile", "comparison"},
+    {"reports", "registry", "holdout", "upkeep"},
+    {
+        "audit",
+        "gate",
+        "selection",
+        "drift",
+        "challenge",
+        "augmentation",
+        "collapse",
+        "profiling",
+        "profile",
+        "comparison",
+    },
     {"metrics", "synthesizers", "protection"},
     {"constraints", "counts", "encoding", "splitting", "lineage", "sketches"},
     {"columns"},
@@ -95,6 +106,7 @@ SAME_FLOOR = {
     ("gate", "audit"),
     ("selection", "audit"),
     ("selection", "gate"),
+    ("challenge", "selection"),
 }
 
 
