@@ -36,6 +36,11 @@ COMMANDS = {
     "gate": "Check that a file passed its audit; for CI without the real data.",
     "collapse-sim": "Iterate a generator on its own output: does it collapse, and what prevents that?",
     "compare": "Compare two audits: what got better or worse by more than chance.",
+    "refresh": "Keep the generator current: refit where new data call for it, promote what is no worse.",
+    "status": "Show which versions there are, how old the champion and its data are, and the lock.",
+    "rollback": "Make an earlier version the champion again.",
+    "history": "Show how quality moved over the refreshes.",
+    "prune": "Remove old generator versions.",
     "lineage": "Show what a file was made from, generation by generation.",
 }
 

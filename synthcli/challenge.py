@@ -34,7 +34,7 @@ from synthcli.synthesizers.assembly import TableGenerator
 
 #: Rows that a score is made from at most: of those neither has seen, and of those that the challenger learned from.
 MOST_INNER, MOST_FITTED = 20_000, 50_000
-#: Rows below which no score is made: it would be at the mercy of chance.
+#: Rows of the inner part below which nothing should be compared: it would be at the mercy of chance.
 FEWEST = 50
 
 

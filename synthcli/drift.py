@@ -15,7 +15,9 @@ chance of at most .05 over all columns together:
 - the total variation distance is at most ½ √(Σ (p - q)²/p) (Cauchy-Schwarz), hence at most ½ √ of that floor;
 - of a share of cells, z √(p (1 - p) f);
 - categories not seen before are expected at the rate f₁/n, f₁ being those seen exactly once (Good 1953,
-  doi:10.1093/biomet/40.3-4.237).
+  doi:10.1093/biomet/40.3-4.237), with the variance (f₁ + 2 f₂ - f₁²/n)/n² (Esty 1983, doi:10.1214/aos/1176346259).
+  A category that was seen once is known to the row that showed it and to no other: so many rows are taken off the
+  reference's other categories before it is compared with rows that are not its own.
 
 New rows are told from known ones by row keys, of which the reference keeps those at or below a threshold with their
 numbers (at most 2^16 different ones): rows below it are a fair sample of all. A reference holds counts of real rows,
@@ -24,9 +26,8 @@ edges of bins and hashes of rows and categories: it is private, and no part of a
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -36,7 +37,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.special import chdtri
 
-from synthcli.artifacts import atomic_path
+from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path
 from synthcli.columns import Table, finite_numbers
 from synthcli.config.models import DriftSection
 from synthcli.encoding import BINS, MIN_CATEGORY_ROWS, equal_frequency_cuts
@@ -66,8 +67,8 @@ class Cells:
 
     Cell 0 is missing, cell 1 not seen before (empty in the reference). Numbers: bins from left to right follow, the
     inclusive upper ends of all but the last are ``cuts``. Categories: all known ones without a cell of their own, then
-    those with one; ``known`` are hashes, of which the first ``kept`` have one. ``once`` is the number of categories
-    that occurred once.
+    those with one; ``known`` are hashes, of which the first ``kept`` have one. ``once`` and ``twice`` are the numbers
+    of categories that occurred so often.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Cells:
     known: Keys
     kept: int
     once: int
+    twice: int
 
     @classmethod
     def fit(cls, table: Table, column: Column) -> Cells:
@@ -84,15 +86,14 @@ class Cells:
         nothing: Keys = np.empty(0, np.uint64)
         if column.ordered:
             cuts = np.asarray(equal_frequency_cuts(table.distinct(column.name).finite, BINS), dtype=np.float64)
-            blank = cls(column.name, True, np.empty(0, np.int64), cuts, nothing, 0, 0)
+            blank = cls(column.name, True, np.empty(0, np.int64), cuts, nothing, 0, 0, 0)
         else:
             levels = table.levels(column.name)
             kept = int(np.count_nonzero(levels.counts[:BINS] >= MIN_CATEGORY_ROWS))
-            once = int(np.count_nonzero(levels.counts == 1))
+            once, twice = (int(np.count_nonzero(levels.counts == times)) for times in (1, 2))
             known = canonical_bits(levels.values)
-            blank = cls(column.name, False, np.empty(0, np.int64), np.empty(0), known, kept, once)
-        counts = blank.count(table[column.name])
-        return cls(blank.name, blank.ordered, counts, blank.cuts, blank.known, blank.kept, blank.once)
+            blank = cls(column.name, False, np.empty(0, np.int64), np.empty(0), known, kept, once, twice)
+        return replace(blank, counts=blank.count(table[column.name]))
 
     @property
     def number(self) -> int:
@@ -166,7 +167,7 @@ class Reference:
             "names": np.array([cell.name for cell in self.cells], dtype=np.str_),
         }
         for place, cell in enumerate(self.cells):
-            arrays[f"{place}.numbers"] = np.array([cell.ordered, cell.kept, cell.once], dtype=np.int64)
+            arrays[f"{place}.numbers"] = np.array([cell.ordered, cell.kept, cell.once, cell.twice], dtype=np.int64)
             arrays |= {f"{place}.{part}": getattr(cell, part) for part in ("counts", "cuts", "known")}
         with atomic_path(path, mode=0o600) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
@@ -175,20 +176,20 @@ class Reference:
     def read(cls, path: Path) -> Reference:
         """Read what :meth:`write` wrote; raises ``BadTableError`` for anything else."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 if int(stored["schema_version"]) != SCHEMA_VERSION:
                     raise ValueError("another version")
                 cells = []
                 for place, name in enumerate(stored["names"]):
-                    ordered, kept, once = (int(number) for number in stored[f"{place}.numbers"])
-                    parts = (stored[f"{place}.{part}"] for part in ("counts", "cuts", "known"))
-                    counts, cuts, known = parts
-                    cells.append(Cells(str(name), bool(ordered), counts, cuts, known, kept, once))
+                    ordered, *numbers = (int(number) for number in stored[f"{place}.numbers"])
+                    counts, cuts, known = (stored[f"{place}.{part}"] for part in ("counts", "cuts", "known"))
+                    kept, once, twice = numbers
+                    cells.append(Cells(str(name), bool(ordered), counts, cuts, known, kept, once, twice))
                 keyed = tuple(str(name) for name in stored["keyed"])
                 return cls(
                     int(stored["rows"]), keyed, stored["keys"], stored["times"], int(stored["threshold"]), tuple(cells)
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED_ARRAYS as error:
             raise BadTableError(
                 f"{path}: the counts of what a generator learned from cannot be read", "refresh with --force"
             ) from error
@@ -244,6 +245,9 @@ class Drift:
         Of the table, and of the reference.
     new_rows, new_share
         Rows of the table that the reference has not; estimated by the keys below its threshold.
+    replaced
+        Whether fewer than half of the reference's rows are still there. Then equal rows are no proof of being old ones,
+        and the columns' ``new`` is about all rows.
     told
         How well a classifier tells new rows from known ones; ``None`` where there are too few of either.
     """
@@ -252,6 +256,7 @@ class Drift:
     reference_rows: int
     new_rows: int
     new_share: float
+    replaced: bool
     columns: tuple[ColumnDrift, ...]
     told: TwoSample | None
 
@@ -278,9 +283,9 @@ def measure_drift(
     columns = [column for column in schema.modelled if column.name in known]
     looked, new = _new_rows(reference, train)
     share = float(new.sum() / looked.sum()) if looked.any() else 0.0
-    new_rows = round(share * train.height)
-    common = min(train.height - new_rows, reference.rows)
-    fresh = train.filter(pl.Series(new, dtype=pl.Boolean))
+    common = min(round((1 - share) * train.height), reference.rows)
+    replaced = 2 * common < reference.rows
+    fresh = train if replaced else train.filter(pl.Series(new, dtype=pl.Boolean))
     level = ALPHA / max(len(columns), 1)
     found = []
     for place, column in enumerate(columns):
@@ -290,11 +295,11 @@ def measure_drift(
         found.append(ColumnDrift(column.name, column.kind.value, column.name in ignored, whole, of_new))
         tell((place + 1) / (2 * len(columns)))
     told = None
-    if min(new.sum(), (looked & ~new).sum()) >= FEWEST:
+    if not replaced and min(new.sum(), (looked & ~new).sum()) >= FEWEST:
         kept = schema.select(column.name for column in columns if column.name not in ignored)
         seen = train.filter(pl.Series(looked & ~new, dtype=pl.Boolean))
         told = two_sample_test(seen, fresh, kept, seed, LOOKED_AT)
-    return Drift(train.height, reference.rows, new_rows, share, tuple(found), told)
+    return Drift(train.height, reference.rows, round(share * train.height), share, replaced, tuple(found), told)
 
 
 def exceeded(drift: Drift, limits: DriftSection) -> tuple[Exceeded, ...]:
@@ -339,41 +344,48 @@ def _new_rows(reference: Reference, train: pl.DataFrame) -> tuple[npt.NDArray[np
 
 def _shift(cell: Cells, now: Counts, common: int, level: float) -> Shift:
     """Compare the counts of one column; ``common`` rows are in both."""
-    then, rows, before = cell.counts, int(now.sum()), int(cell.counts.sum())
-    spread = max(1 / max(before, 1) + 1 / max(rows, 1) - 2 * common / max(before * rows, 1), 0.0)
+    rows, before = int(now.sum()), int(cell.counts.sum())
+    spread = _spread(before, rows, common)
+    # Categories that one row showed are known to that row alone.
+    then = cell.counts.astype(np.float64)
+    if not cell.ordered:
+        then[2] -= min(cell.once * (1 - common / max(rows, 1)), then[2])
     in_either = ((then + now) > 0) & (np.arange(len(then)) != 1)
-    p, q = _shares(then[in_either]), _shares(now[in_either])
-    cells = int(in_either.sum())
-    floor = spread * float(chdtri(cells - 1, level)) if cells > 1 else 0.0
+    p, q = then[in_either], now[in_either].astype(np.float64)
+    psi = tvd = floor = 0.0
+    if p.sum() and q.sum():
+        psi, tvd = _psi(p, q), float(np.abs(p / p.sum() - q / q.sum()).sum() / 2)
+        if len(p) > 1:
+            floor = _spread(p.sum(), q.sum(), common) * float(chdtri(len(p) - 1, level))
     z = normal_quantile(1 - level / 2)
-    missing, were_missing = now[0] / max(rows, 1), then[0] / max(before, 1)
-    pooled = _smoothed(int(now[0] + then[0]), rows + before)
-    expected = 0.0 if cell.ordered else cell.once / max(before, 1)
-    rare = _smoothed(cell.once, before)
+    pooled = (int(now[0] + cell.counts[0]) + 0.5) / (rows + before + 1)
     return Shift(
         rows=rows,
-        psi=float(((q - p) * np.log(q / p)).sum()),
+        psi=psi,
         psi_floor=floor,
-        tvd=float(np.abs(_plain(then[in_either]) - _plain(now[in_either])).sum() / 2),
+        tvd=tvd,
         tvd_floor=sqrt(floor) / 2,
-        missing=float(missing - were_missing),
+        missing=float(now[0] / max(rows, 1) - cell.counts[0] / max(before, 1)),
         missing_floor=z * sqrt(pooled * (1 - pooled) * spread),
         new_categories=float(now[1] / max(rows, 1)),
-        expected=expected,
-        new_floor=z * sqrt(rare * (1 - rare) * (1 / max(rows, 1) + 1 / max(before, 1))),
+        expected=cell.once / max(before, 1),
+        new_floor=z * sqrt(_unseen_variance(cell, before, rows)),
     )
 
 
-def _shares(counts: Counts) -> Floats:
-    """Return shares with half a row added to each cell, so that an empty one has a logarithm (Jeffreys' prior)."""
-    shares: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
-    return shares
+def _spread(before: float, rows: float, common: int) -> float:
+    """Return the variance of the difference of two shares, in units of p (1 - p)."""
+    return max(1 / max(before, 1) + 1 / max(rows, 1) - 2 * common / max(before * rows, 1), 0.0)
 
 
-def _plain(counts: Counts) -> Floats:
-    shares: Floats = counts / max(int(counts.sum()), 1)
-    return shares
+def _psi(then: Floats, now: Floats) -> float:
+    """Return the index, half a row added to each cell so that an empty one has a logarithm (Jeffreys' prior)."""
+    p, q = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (then, now))
+    return float(((q - p) * np.log(q / p)).sum())
 
 
-def _smoothed(count: int, rows: int) -> float:
-    return (count + 0.5) / (rows + 1)
+def _unseen_variance(cell: Cells, before: int, rows: int) -> float:
+    """Return the variance of the share of unseen categories among ``rows`` rows less its estimate from ``before``."""
+    once, n = max(cell.once, 1), max(before, 1)
+    share = min(once / n, 1.0)
+    return max(once + 2 * cell.twice - once**2 / n, 1.0) / n**2 + share * (1 - share) / max(rows, 1)

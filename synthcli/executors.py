@@ -71,12 +71,12 @@ def _done(waiting: dict[Future[Result], Key]) -> Iterator[tuple[Key, Result]]:
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[Executor]:
-    """Yield an executor with ``workers`` processes; one worker is this process.
+def executor(workers: int, *, apart: bool = False) -> Iterator[Executor]:
+    """Yield an executor with ``workers`` processes; one worker is this process, unless it has to be ``apart``.
 
     What is still running when the block is left by an exception is ended.
     """
-    if workers == 1:
+    if workers == 1 and not apart:
         yield InProcess()
         return
     others = multiprocessing.active_children()

@@ -43,6 +43,13 @@ class Log:
         self.warnings.append(message)
         self._write("warning", message)
 
+    def error(self, message: str) -> None:
+        """Say in a line why the command fails, also with ``--quiet``."""
+        if self.as_json:
+            self._write("error", message)
+        else:
+            sys.stderr.write(f"synthcli {self.command}: {message}\n")
+
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
         """Time a phase of the work; on a terminal with a spinner."""

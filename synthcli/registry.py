@@ -212,6 +212,15 @@ def verify(version: Version) -> None:
             raise _untrusted(version, f"{name} is not the file that was published (its SHA-256 differs)")
 
 
+def intact(version: Version) -> bool:
+    """Return whether :func:`verify` has nothing to say."""
+    try:
+        verify(version)
+    except BadTableError:
+        return False
+    return True
+
+
 def numbers(root: Path) -> tuple[int, ...]:
     """Return the numbers of the complete versions under ``root``, in order."""
     return tuple(number for number, folder in _folders(root) if (folder / MANIFEST).is_file())

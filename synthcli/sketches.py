@@ -11,7 +11,6 @@ of the few is a fair sample of all. A sketch holds hashes of real rows: it is pr
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 import polars as pl
 from scipy.special import betaincinv
 
-from synthcli.artifacts import atomic_path
+from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path
 from synthcli.errors import BadTableError
 from synthcli.rowkeys import Keys, among, row_keys
 
@@ -264,7 +263,7 @@ def write(folder: Path, sketch: Sketch) -> Path:
 def read(path: Path) -> Sketch:
     """Read what :func:`write` wrote; raises ``BadTableError`` for a file that is no sketch, or a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             version, threshold, rows, real_rows, depth = (int(number) for number in data["numbers"])
             if version != SCHEMA_VERSION:
                 raise ValueError(version)
@@ -281,7 +280,7 @@ def read(path: Path) -> Sketch:
                 str(data["base_from"]),  # type: ignore[arg-type]
                 depth,
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED_ARRAYS as error:
         raise BadTableError(
             f"{path}: is no sketch that this version of synthcli can read",
             "restore it from a copy; without it, rows of that sampling are not recognised",

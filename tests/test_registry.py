@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,17 @@ from synthcli.errors import BadTableError, LockHeldError, MissingFileError
 from synthcli.registry import Version
 
 
-def publish(root: Path, text: str = "model", **changes: Any) -> Version:
+def writer(text: str) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         (folder / "model").mkdir()
         (folder / "model" / "model.pkl").write_text(text, encoding="utf-8")
         (folder / "schema.json").write_text("{}", encoding="utf-8")
 
-    described: dict[str, Any] = {
+    return write
+
+
+def described(text: str) -> dict[str, Any]:
+    return {
         "kind": "gaussian_copula",
         "parameters": {"default_distribution": "norm"},
         "seed": 7,
@@ -35,7 +41,14 @@ def publish(root: Path, text: str = "model", **changes: Any) -> Version:
         "fit_seconds": 1.5,
         "notes": ["column 'id' is an id: made anew"],
     }
-    return registry.publish(root, write, **{**described, **changes})
+
+
+def publish(root: Path, text: str = "model", **changes: Any) -> Version:
+    return registry.publish(root, writer(text), **{**described(text), **changes})
+
+
+def staged(root: Path, text: str = "model") -> AbstractContextManager[Version]:
+    return registry.staged(root, writer(text), **described(text))
 
 
 def test_a_published_version_can_be_read_back(tmp_path: Path) -> None:
@@ -102,6 +115,178 @@ def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
         path.unlink()
     last.folder.rmdir()
     assert publish(tmp_path).number == 4
+
+
+# staged, adopted, pruned
+
+
+def test_a_staged_version_is_complete_and_found_by_nobody(tmp_path: Path) -> None:
+    first = publish(tmp_path)
+    with staged(tmp_path, "challenger") as version:
+        assert version.number == 2
+        assert registry.read(version.folder) == version
+        registry.verify(version)
+        assert (version.folder / "model" / "model.pkl").read_text(encoding="utf-8") == "challenger"
+        assert registry.numbers(tmp_path) == (1,)
+        assert registry.resolve(tmp_path) == registry.resolve(tmp_path, "latest") == first
+        assert registry.find_same(tmp_path, version.manifest.fingerprint) is None
+        with pytest.raises(MissingFileError):
+            registry.resolve(tmp_path, "2")
+    assert not version.folder.exists()
+    names = {path.name for path in (tmp_path / "generators").iterdir()}
+    assert names == {"0001", "aliases.json", "events.jsonl"}
+    assert registry.aliases(tmp_path) == {"latest": 1}
+
+
+def test_nothing_is_left_of_a_staged_version_after_an_exception(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="worse than the champion"), staged(tmp_path) as version:
+        raise RuntimeError("worse than the champion")
+    assert not version.folder.exists()
+    assert list((tmp_path / "generators").iterdir()) == []
+
+
+def test_a_number_that_was_not_adopted_is_free_unless_an_event_named_it(tmp_path: Path) -> None:
+    publish(tmp_path)
+    for _ in range(2):
+        with staged(tmp_path) as version:
+            assert version.number == 2
+    registry.record(tmp_path, {"event": "rejected", "version": version.number})
+    with staged(tmp_path) as version:
+        assert version.number == 3
+    assert publish(tmp_path).number == 3
+
+
+def test_an_adopted_version_is_read_and_verified_and_no_alias_names_it(tmp_path: Path) -> None:
+    publish(tmp_path)
+    with staged(tmp_path, "challenger") as challenger:
+        version = registry.adopt(tmp_path, challenger)
+        assert not challenger.folder.exists()
+    assert version.folder == tmp_path / "generators" / "0002"
+    assert version.manifest == challenger.manifest
+    assert registry.resolve(tmp_path, "2") == version
+    registry.verify(version)
+    assert registry.find_same(tmp_path, version.manifest.fingerprint) == version
+    assert registry.numbers(tmp_path) == (1, 2)
+    assert registry.aliases(tmp_path) == {"latest": 1}
+    assert [event["version"] for event in registry.events(tmp_path)] == [1]
+    assert publish(tmp_path).number == 3
+
+
+def test_an_adopted_version_survives_an_exception_that_comes_later(tmp_path: Path) -> None:
+    def refresh() -> None:
+        with staged(tmp_path) as challenger:
+            registry.adopt(tmp_path, challenger)
+            raise RuntimeError("the report could not be written")
+
+    with pytest.raises(RuntimeError, match="report"):
+        refresh()
+    registry.verify(registry.resolve(tmp_path, "1"))
+
+
+def test_a_version_takes_no_other_version_s_place(tmp_path: Path) -> None:
+    with staged(tmp_path, "challenger") as challenger:
+        other = tmp_path / "generators" / "0001"
+        other.mkdir()
+        (other / "kept").touch()
+        with pytest.raises(OSError, match="not empty"):
+            registry.adopt(tmp_path, challenger)
+    assert [path.name for path in other.iterdir()] == ["kept"]
+
+
+def test_several_aliases_change_in_one_write_and_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        publish(tmp_path)
+    registry.set_aliases(tmp_path, {"champion": 1, "pinned": 2})
+    written = []
+    write = registry.write_json
+    monkeypatch.setattr(registry, "write_json", lambda path, data: (written.append(path.name), write(path, data)))
+    registry.set_aliases(tmp_path, {"champion": 3, "previous": 1})
+    assert written == ["aliases.json"]
+    assert registry.aliases(tmp_path) == {"latest": 3, "champion": 3, "previous": 1, "pinned": 2}
+
+
+@pytest.mark.parametrize(
+    ("keep", "named", "gone"),
+    [
+        (2, {}, (1, 2, 3)),
+        (2, {"champion": 2}, (1, 3)),
+        (2, {"champion": 5, "previous": 1, "pinned": 3}, (2,)),
+        (4, {}, (1,)),
+        (5, {}, ()),
+        (9, {}, ()),
+        (1, {"champion": 1, "pinned": 2, "previous": 3, "fallback": 4}, ()),
+        (0, {}, (1, 2, 3, 4)),  # latest names 5
+    ],
+)
+def test_the_newest_versions_and_those_with_an_alias_are_kept(
+    tmp_path: Path, keep: int, named: dict[str, int], gone: tuple[int, ...]
+) -> None:
+    for _ in range(5):
+        publish(tmp_path)
+    registry.set_aliases(tmp_path, named)
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    assert registry.prune(tmp_path, keep, dry_run=True) == gone
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+    assert registry.prune(tmp_path, keep) == gone
+    assert registry.numbers(tmp_path) == tuple(number for number in range(1, 6) if number not in gone)
+    for number in registry.numbers(tmp_path):
+        registry.verify(registry.resolve(tmp_path, str(number)))
+    assert not list((tmp_path / "generators").glob(".*"))
+    assert registry.prune(tmp_path, keep) == ()
+
+
+def test_where_there_is_nothing_nothing_is_pruned(tmp_path: Path) -> None:
+    assert registry.prune(tmp_path / "absent", 1) == ()
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_folder_without_a_manifest_is_no_version_that_counts_when_pruning(tmp_path: Path) -> None:
+    for _ in range(3):
+        publish(tmp_path)
+    (tmp_path / "generators" / "0009").mkdir()
+    assert registry.prune(tmp_path, 2) == (1,)
+    assert (tmp_path / "generators" / "0009").is_dir()
+
+
+def test_what_is_half_removed_is_no_version_and_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        publish(tmp_path)
+    generators = tmp_path / "generators"
+    with monkeypatch.context() as killed:  # before the first file went
+        killed.setattr(registry.shutil, "rmtree", lambda *args, **kwargs: None)
+        assert registry.prune(tmp_path, 1) == (1,)
+    left = generators / ".0001.gone.tmp"
+    assert (left / "manifest.json").is_file()
+    assert registry.numbers(tmp_path) == (2,)
+    assert registry.find_same(tmp_path, registry.fingerprint({"data": "model"})) == registry.resolve(tmp_path, "2")
+    with staged(tmp_path):
+        assert not left.exists()
+    left.mkdir()
+    assert publish(tmp_path).number == 3
+    assert not list(generators.glob(".*"))
+
+
+def test_a_half_removed_version_is_in_nobody_s_way(tmp_path: Path) -> None:
+    for _ in range(2):
+        publish(tmp_path)
+    left = tmp_path / "generators" / ".0001.gone.tmp"
+    left.mkdir()
+    (left / "old").touch()
+    assert registry.prune(tmp_path, 1) == (1,)
+    assert not left.exists()
+
+
+def test_the_number_of_a_pruned_version_is_not_given_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        publish(tmp_path)
+    registry.set_aliases(tmp_path, {"latest": 1})
+    assert registry.prune(tmp_path, 0) == (2, 3)
+    assert publish(tmp_path).number == 4  # the events remember
+
+
+# references
 
 
 def test_a_reference_is_an_alias_a_number_or_a_folder(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthcli.rowkeys import row_keys
-from synthcli.splitting import Digest, Memory, Side, SplitRule, frozen_rule, sides, trespassers
+from synthcli.splitting import Digest, Memory, Side, SplitRule, frozen_rule, inner_slot, sides, trespassers
 
 RULE = SplitRule("hash", 0.2, (), "salt", ("size", "grade", "city", "late"))
 ONE = SplitRule("hash", 0.5, (), "salt", ("x",))
@@ -217,6 +217,99 @@ def test_the_memory_keeps_rows_that_a_later_file_lacks() -> None:
     gap = Digest.of(pl.DataFrame({"x": range(100, 150)}), rule)
     memory = memory.with_rows(gap.content, sides(gap, rule, memory))
     assert (divide(pl.DataFrame({"x": range(100)}), rule, memory) == first).all()
+
+
+# the inner slot
+
+
+def slot(frame: pl.DataFrame, rule: SplitRule, share: float) -> np.ndarray:
+    return inner_slot(Digest.of(frame, rule), rule, share)
+
+
+def within(share: float, rows: int) -> object:
+    return pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / rows))
+
+
+@pytest.mark.parametrize("method", ["hash", "stratified", "time", "random"])
+def test_the_slot_has_its_share_of_either_side(method: str) -> None:
+    frame = mixed_table(20_000, 1)
+    rule = replace(RULE, method=method, by=("grade",) if method == "stratified" else (), time="size")
+    rule = frozen_rule(rule, Digest.of(frame, rule))
+    inner, side = slot(frame, rule, 0.1), divide(frame, rule)
+    assert inner.mean() == within(0.1, 20_000)
+    for each in (Side.TRAIN, Side.HOLDOUT):
+        assert inner[side == each].mean() == within(0.1, int((side == each).sum()))
+
+
+def test_the_slot_is_no_copy_of_the_side_where_shares_are_equal() -> None:
+    frame = mixed_table(20_000, 1)
+    both = slot(frame, RULE, 0.2) & (divide(frame, RULE) == Side.HOLDOUT)
+    assert both.mean() == within(0.04, 20_000)
+
+
+def test_nothing_and_everything_are_slots_too_and_a_larger_one_holds_a_smaller_one() -> None:
+    frame = mixed_table(2_000, 1)
+    small, large = slot(frame, RULE, 0.1), slot(frame, RULE, 0.3)
+    assert not slot(frame, RULE, 0.0).any()
+    assert large[small].all()
+    assert large.sum() > small.sum() > 0
+
+
+@pytest.mark.parametrize("method", ["hash", "stratified"])
+def test_no_row_changes_its_slot_when_rows_are_shuffled_and_added(method: str) -> None:
+    old, new = mixed_table(4_000, 1), mixed_table(800, 2)
+    rule = replace(RULE, method=method, by=("grade",) if method == "stratified" else ())
+    first, grown = (
+        frame.with_columns(pl.Series("side", slot(frame, rule, 0.1)))
+        for frame in (old, pl.concat([new, old]).sample(fraction=1, shuffle=True, seed=3))
+    )
+    changed, compared = moved(first, grown, list(RULE.columns))
+    assert compared > 3_000
+    assert changed == 0
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60), st.lists(st.sampled_from("abcd"), max_size=20))
+def test_equal_rows_have_their_slot_by_their_occurrence_number(old: list[str], new: list[str]) -> None:
+    def by_number(values: list[str]) -> dict[str, list[bool]]:
+        inner = slot(pl.DataFrame({"x": values}), ONE, 0.5).tolist()
+        return {each: [own for value, own in zip(values, inner, strict=True) if value == each] for each in set(values)}
+
+    before, after, turned = by_number(old), by_number(old + new), by_number(old[::-1])
+    assert all(after[value][: len(own)] == own for value, own in before.items())
+    assert turned == before
+
+
+def test_equal_rows_are_on_either_side_of_the_slot() -> None:
+    assert slot(pl.DataFrame({"x": ["same"] * 10_000}), ONE, 0.2).mean() == within(0.2, 10_000)
+
+
+@pytest.mark.parametrize("method", ["hash", "group"])
+def test_groups_stay_together_in_the_slot_and_rows_without_one_do_not(method: str) -> None:
+    rng = np.random.default_rng(5)
+    person = [None] * 1_000 + [f"p{i}" for i in rng.integers(0, 300, 2_000)]
+    frame = pl.DataFrame({"person": person, "x": rng.normal(size=3_000)})
+    rule = replace(RULE, method=method, by=("person",), columns=("person", "x"))
+    found = frame.with_columns(pl.Series("inner", slot(frame, rule, 0.2)))
+    grouped = (
+        found.drop_nulls("person").group_by("person").agg(pl.col("inner").n_unique(), pl.col("inner").any().alias("in"))
+    )
+    assert grouped["inner"].max() == 1
+    assert grouped["in"].mean() == within(0.2, grouped.height)
+    assert found.filter(pl.col("person").is_null())["inner"].mean() == within(0.2, 1_000)
+
+
+def test_a_stratum_does_not_stay_together_in_the_slot() -> None:
+    frame = mixed_table(4_000, 1)
+    by_content = slot(frame, RULE, 0.2)
+    assert (slot(frame, replace(RULE, method="stratified", by=("grade",)), 0.2) == by_content).all()
+    for part in frame.with_columns(pl.Series("inner", by_content)).partition_by("grade"):
+        assert part["inner"].mean() == within(0.2, part.height)
+
+
+def test_another_salt_gives_another_slot() -> None:
+    frame = mixed_table(4_000, 1)
+    same = slot(frame, RULE, 0.2) == slot(frame, replace(RULE, salt="other"), 0.2)
+    assert same.mean() == within(0.8**2 + 0.2**2, 4_000)
 
 
 # the guard

@@ -99,11 +99,7 @@ def sample(
     ] = False,
 ) -> Outcome:
     """Draw synthetic rows from a fitted generator."""
-    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
     from synthcli.registry import resolve, verify
-    from synthcli.seeds import fresh_seed
-    from synthcli.sketches import write as write_sketch
-    from synthcli.synthesizers.assembly import TableGenerator
 
     _check_options(run, output, rows, where, given)
     settings = run.settings(sample__rows=rows, sample__seed=run.seed, sample__format=format.value if format else None)
@@ -111,7 +107,7 @@ def sample(
     version = resolve(out, generator)
     verify(version)
     _check_rejection(settings, version)
-    seed = settings.sample.seed if settings.sample.seed is not None else fresh_seed()
+    seed = _seed(settings)
     target, chosen = _target(output, format is not None, settings, out)
     _spare_inputs(target, settings, out, given)
     schema = _schema(version)
@@ -120,13 +116,54 @@ def sample(
         if given is not None
         else _conditions(run, settings, schema, rows, where or [], int(version.manifest.train["rows"]))
     )
-    result = {"version": version.number, "kind": version.manifest.kind, "seed": seed, "format": chosen}
     if run.dry_run:
         for _ in asked.chunks if given is not None else ():  # looks at every given cell
             pass
-        planned = {**result, "rows": asked.rows}
+        planned = {**_told_of(version, seed, chosen), "rows": asked.rows}
         return _outcome(run, planned, {} if target is None else {"synthetic": target}, target is None)
-    matches = _matches(run, settings, version, schema, chosen)
+    result, wrote = _emitted(run, settings, out, version, asked, seed, target, chosen, partial)
+    return _outcome(run, result, wrote, target is None)
+
+
+def drawn_anew(run: Run, settings: Config, out: Path, version: Version) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Write the table that ``sample`` without options writes; return its result and the files by name."""
+    from synthcli.registry import verify
+
+    verify(version)
+    _check_rejection(settings, version)
+    target, chosen = _target(None, False, settings, out)
+    _spare_inputs(target, settings, out, None)
+    asked = _conditions(run, settings, _schema(version), None, [], int(version.manifest.train["rows"]))
+    return _emitted(run, settings, out, version, asked, _seed(settings), target, chosen, False)
+
+
+def _seed(settings: Config) -> int:
+    from synthcli.seeds import fresh_seed
+
+    return settings.sample.seed if settings.sample.seed is not None else fresh_seed()
+
+
+def _told_of(version: Version, seed: int, chosen: FormatName) -> dict[str, Any]:
+    return {"version": version.number, "kind": version.manifest.kind, "seed": seed, "format": chosen}
+
+
+def _emitted(
+    run: Run,
+    settings: Config,
+    out: Path,
+    version: Version,
+    asked: Asked,
+    seed: int,
+    target: Path | None,
+    chosen: FormatName,
+    partial: bool,
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Draw the rows, write them with their lineage, and keep their sketch; the version's files have been verified."""
+    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
+    from synthcli.sketches import write as write_sketch
+    from synthcli.synthesizers.assembly import TableGenerator
+
+    matches = _matches(run, settings, version, _schema(version), chosen)
     with run.log.phase("load"):
         model = TableGenerator.load(version.folder)
     emission, lineage = Emission(model.schema, chosen), sample_lineage(version, seed)
@@ -144,8 +181,8 @@ def sample(
     if not asked.account.complete:
         run.log.warn(_lacking(asked, matches, tries))
     found = {"training_matches": matches.result()} if matches is not None else {}
-    result |= {"rows": emission.rows, **asked.result(), **found}
-    return _outcome(run, result, {**wrote, "sketch": keep(digest)}, target is None)
+    result = {**_told_of(version, seed, chosen), "rows": emission.rows, **asked.result(), **found}
+    return result, {**wrote, "sketch": keep(digest)}
 
 
 def _check_options(run: Run, output: str | None, rows: int | None, where: list[str] | None, given: str | None) -> None:

@@ -1,0 +1,153 @@
+"""What the source brings: read by the frozen schema, asked where it comes from, and divided into its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from synthcli.commands.dividing import Divided, divide
+from synthcli.commands.inputs import check_target, open_data
+from synthcli.commands.learning import check_constraints
+from synthcli.commands.provenance import check_lineage, check_sketches, with_contamination
+from synthcli.commands.running import Run
+from synthcli.config import Config
+from synthcli.errors import BadTableError
+from synthcli.holdout import SplitFolder, SplitRecord
+from synthcli.schema import Column, Schema
+from synthcli.splitting import Side, SplitRule
+from synthcli.tables import Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Incoming:
+    """The source's rows by what they are for.
+
+    Attributes
+    ----------
+    fitted, inner
+        The training part: what a generator learns from, and the slot that champion and challenger are compared on.
+    holdout, privacy_holdout
+        The reserved parts.
+    origin
+        SHA-256 and lineage of the source, for a manifest.
+    newest
+        The day of the newest row, where ``data.time`` is a column of days or instants.
+    schema_changes
+        What is new about the columns, a phrase each; ``renewed``: the rule of the split does not fit them any more, so
+        that the holdout is drawn anew.
+    """
+
+    source: Source
+    divided: Divided
+    fitted: pl.DataFrame
+    inner: pl.DataFrame
+    holdout: pl.DataFrame
+    privacy_holdout: pl.DataFrame | None
+    origin: dict[str, Any]
+    newest: str | None
+    schema_changes: tuple[str, ...]
+    renewed: bool
+
+    @property
+    def schema(self) -> Schema:
+        """The columns."""
+        return self.source.schema
+
+    @property
+    def rows(self) -> int:
+        """All rows of the source."""
+        return len(self.divided.sides)
+
+
+def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool) -> Incoming:
+    """Read and divide the source; raises for columns that changed, and for rows that are not real."""
+    folder = SplitFolder(out / "split")
+    earlier = folder.read() if folder.exists() else None
+    with run.log.phase("read"):
+        source, changes = _opened(run, settings, earlier, allow_schema_change)
+        check_target(settings, source.schema)
+    keeps = earlier is None or _fits(earlier.rule, earlier.schema, source.schema)
+    with run.log.phase("split"):
+        divided = divide(settings, source, folder, earlier if keeps else None, settings.refresh.inner)
+        table = source.read()
+        sides, inner = pl.Series(divided.sides), pl.Series(divided.inner, dtype=pl.Boolean)
+        train = sides == Side.TRAIN
+    with run.log.phase("provenance"):
+        where = str(source.paths[0]) + (f" and {len(source.paths) - 1} more" if len(source.paths) > 1 else "")
+        origin = check_lineage(run, source.paths, table.height, allow_synthetic=False)
+        found = check_sketches(run, table.filter(train), out / "sketches", where=where, allow_synthetic=False)
+        lineage = with_contamination(origin.lineage, found, table.height)
+    fitted = table.filter(train & ~inner)
+    check_constraints(settings, fitted, source.schema)
+    if fitted.is_empty():
+        raise BadTableError(
+            f"{where}: the {table.height:,} rows leave none to learn from beside holdout and inner slot",
+            "give more rows, or a smaller refresh.inner",
+        )
+    return Incoming(
+        source=source,
+        divided=divided,
+        fitted=fitted,
+        inner=table.filter(train & inner),
+        holdout=table.filter(sides == Side.HOLDOUT),
+        privacy_holdout=table.filter(sides == Side.PRIVACY) if divided.rule.privacy_holdout else None,
+        origin={"sha256": origin.sha256, "lineage": lineage.to_dict()},
+        newest=_newest(table, settings.data.time),
+        schema_changes=changes,
+        renewed=not keeps,
+    )
+
+
+def _opened(run: Run, settings: Config, earlier: SplitRecord | None, allowed: bool) -> tuple[Source, tuple[str, ...]]:
+    """Open the source by the frozen schema; where it does not fit, refuse, or take the columns as they are now."""
+    if earlier is None:
+        return open_data(settings, run.log), ()
+    hint = "correct the source, or accept its columns as they are now with --allow-schema-change"
+    try:
+        source = open_data(settings, run.log, earlier.schema)
+    except BadTableError as error:
+        if not allowed:
+            raise BadTableError(f"{error.message}; the champion stays", hint) from error
+        source = open_data(settings, run.log)
+    changes = schema_changes(earlier.schema, source.schema)
+    if changes and not allowed:
+        raise BadTableError(f"{source.paths[0]}: {'; '.join(changes)}; the champion stays", hint)
+    for change in changes:
+        run.log.warn(f"{change}; accepted, as --allow-schema-change says")
+    return source, changes
+
+
+def schema_changes(before: Schema, now: Schema) -> tuple[str, ...]:
+    """Return what is new about the columns, a phrase each; another order is nothing new."""
+    added = [f"column {name!r} is new" for name in now.names if name not in before]
+    gone = [f"column {name!r} is gone" for name in before.names if name not in now]
+    retyped = [
+        f"column {old.name!r} was {old.kind} stored as {old.dtype}, now {new.kind} stored as {new.dtype}"
+        for old in before
+        if old.name in now and (old.kind, old.dtype) != ((new := now[old.name]).kind, new.dtype)
+    ]
+    return (*added, *gone, *retyped)
+
+
+def _fits(rule: SplitRule, before: Schema, now: Schema) -> bool:
+    """Whether a row that did not change has the same place under ``rule``: its columns are there, with equal keys."""
+    return all(name in now and _keys_alike(before[name], now[name]) for name in rule.needs)
+
+
+def _keys_alike(before: Column, now: Column) -> bool:
+    numbers = ("Int", "UInt", "Float")
+    return before.dtype == now.dtype or (before.dtype.startswith(numbers) and now.dtype.startswith(numbers))
+
+
+def _newest(table: pl.DataFrame, time: str | None) -> str | None:
+    """Return the day of the newest row: a day and no instant, since it is of a real row."""
+    if time is None or not table[time].dtype.is_temporal():
+        return None
+    newest = table[time].max()
+    if isinstance(newest, datetime):
+        newest = (newest.astimezone(UTC) if newest.tzinfo else newest).date()
+    return newest.isoformat() if isinstance(newest, date) else None

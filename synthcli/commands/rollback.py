@@ -1,0 +1,74 @@
+"""``synthcli rollback``: an earlier version becomes the champion again, once its files are known to be unharmed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.commands.running import Outcome, Run, command
+
+if TYPE_CHECKING:
+    from synthcli.registry import Version
+
+
+@command
+def rollback(
+    run: Run,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="Version number or alias (default: previous).")
+    ] = None,
+) -> Outcome:
+    """Make an earlier version the champion; the one that was is ``previous`` from then on."""
+    from synthcli.errors import MissingFileError
+    from synthcli.registry import aliases, lock, record, resolve, set_aliases, verify
+
+    out = Path(run.settings().run.output_dir)
+
+    def chosen() -> tuple[Version, int | None]:
+        known = aliases(out)
+        if version is None and "previous" not in known:
+            raise MissingFileError(
+                f"there is no previous champion under {out}", "name a version: `synthcli status` lists them"
+            )
+        found = resolve(out, version or "previous")
+        if found.folder.parent.resolve() != (out / "generators").resolve():
+            raise MissingFileError(
+                f"{version!r} is no version of {out}", "name its number: `synthcli status` lists them"
+            )
+        verify(found)
+        return found, known.get("champion")
+
+    if run.dry_run:
+        return _outcome(run, *chosen())
+    with lock(out):
+        found, before = chosen()
+        if found.number != before:
+            set_aliases(out, {"champion": found.number} | ({} if before is None else {"previous": before}))
+            moment = datetime.now(UTC).isoformat(timespec="seconds")
+            record(out, {"time": moment, "event": "rolled_back", "version": found.number, "champion": found.number,
+                         "previous": before, "why": f"from {before:04d}" if before else ""})  # fmt: skip
+    return _outcome(run, found, before)
+
+
+def _outcome(run: Run, found: Version, before: int | None) -> Outcome:
+    from synthcli.reports.terminal import facts_report
+
+    same = found.number == before
+    facts = {
+        "champion": f"version {found.name}" + (", as it was" if same else f" of {found.manifest.created}"),
+        "learned from": f"{found.manifest.train['rows']:,} rows",
+        "previous": "none" if before is None else f"version {before:04d}",
+    }
+    if same:
+        del facts["previous"]
+    result: dict[str, Any] = {"champion": found.number, "previous": before}
+    return Outcome(
+        None if run.log.quiet else lambda: facts_report(facts),
+        result,
+        {} if same else {"generator": found.folder},
+        status="skipped" if same else "ok",
+        next_step=run.follow_up("sample"),
+    )
