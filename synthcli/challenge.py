@@ -1,18 +1,17 @@
 """Champion and challenger: the generator in force and one that would take its place, compared on rows neither has seen.
 
-Both are sampled with several seeds, as many rows as they are compared on, and each sample is scored as ``kind: auto``
-scores its candidates (:func:`synthcli.selection.score`). The challenger holds unless its mean score lies below the
-champion's by more than a margin. The measured margin is what another seed makes of one score: the two samples' standard
-deviations give that of the difference of two draws, and Student's t its one-sided 95 % bound, with 2 (seeds - 1)
-degrees of freedom. It is the noise of a draw, wider than the error of the means: a generator that learned newer data
-is not turned away for a difference that nobody who draws one table would see.
+Both are sampled with several seeds, as many rows as the challenger learned from, and each sample is scored as ``kind:
+auto`` scores its candidates (:func:`synthcli.selection.score`). The challenger holds unless its mean score lies below
+the champion's by more than a margin. The measured margin is what other seeds make of the difference of the means:
+Student's t at .95 (one-sided) times its standard error, √(s₁²/n + s₂²/n) from n seeds a side, with 2 (n - 1) degrees of
+freedom. A narrower one would turn challengers away by chance; a wider one would let quality slip a little at each turn.
 
 The rows compared on are training rows that neither was fitted on. The holdout has no place here: it only vetoes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -29,11 +28,11 @@ from synthcli.metrics.similarity import SYNTHETIC, measure_similarity
 from synthcli.metrics.utility import measure_utility
 from synthcli.schema import Schema
 from synthcli.seeds import generator
-from synthcli.selection import score
+from synthcli.selection import parts
 from synthcli.synthesizers.assembly import TableGenerator
 
 #: Rows that a score is made from at most: of those neither has seen, and of those that the challenger learned from.
-MOST_INNER, MOST_FITTED = 20_000, 50_000
+MOST_INNER, MOST_FITTED = 20_000, 20_000
 #: Rows of the inner part below which nothing should be compared: it would be at the mercy of chance.
 FEWEST = 50
 
@@ -51,21 +50,24 @@ class Case:
 
 
 class Score(NamedTuple):
-    """One sample's score, 0 to 1, and the metrics that it is made of; ``None`` for what could not be measured."""
+    """What one sample scored: by metric that was measured, its value, and its part of the score in 0 … 1."""
 
-    score: float
-    accuracy: float | None
-    utility: float | None
-    c2st: float | None
+    values: Mapping[str, float]
+    parts: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Both generators' scores, one a seed; ``difference`` is the challenger's mean less the champion's."""
+    """Both generators' scores, one a seed; ``difference`` is the challenger's mean less the champion's.
+
+    A score is the mean of the parts that all samples of both sides have, which ``parts`` names.
+    """
 
     rows: int
-    champion: tuple[Score, ...]
-    challenger: tuple[Score, ...]
+    parts: tuple[str, ...]
+    champion: tuple[float, ...]
+    challenger: tuple[float, ...]
+    values: Mapping[str, Mapping[str, float]]
     difference: float
     margin: float
     measured: bool
@@ -97,29 +99,40 @@ def scored(folder: Path, judged: Case, seed: int) -> Score | None:
     model = TableGenerator.load(folder)
     if any(column.name not in model.schema for column in judged.schema.modelled):
         return None
-    found = {estimate.name: estimate for estimate in _measured(judged, model.sample(judged.inner.height, seed))}
-    whole = score(found)
-    if whole is None:
+    synthetic = model.sample(max(judged.fitted.height, judged.inner.height), seed)
+    found = {estimate.name: estimate for estimate in _measured(judged, synthetic)}
+    measured = parts(found)
+    return Score({name: value for name in measured if (value := found[name].value) is not None}, measured)
+
+
+def contest(rows: int, champion: Sequence[Score], challenger: Sequence[Score], margin: float | None) -> Contest | None:
+    """Compare the scores; ``margin`` ``None`` is the measured one. Each side has at least two scores.
+
+    ``None`` where no part was measured in every sample.
+    """
+    everything = [*champion, *challenger]
+    shared = tuple(name for name in everything[0].parts if all(name in each.parts for each in everything))
+    if not shared:
         return None
-    return Score(whole, *(found[name].value for name in ("accuracy.bivariate", "utility.ratio", SYNTHETIC)))
-
-
-def contest(rows: int, champion: Sequence[Score], challenger: Sequence[Score], margin: float | None) -> Contest:
-    """Compare the scores; ``margin`` ``None`` is the measured one. Each side has at least two scores."""
-    theirs, ours = [each.score for each in champion], [each.score for each in challenger]
-    difference = fmean(ours) - fmean(theirs)
+    theirs, ours = ([fmean(each.parts[name] for name in shared) for each in side] for side in (champion, challenger))
+    values = {
+        side: {name: fmean(each.values[name] for each in scores) for name in shared}
+        for side, scores in (("champion", champion), ("challenger", challenger))
+    }
     freedom = len(theirs) + len(ours) - 2
-    noise = student_quantile(LEVEL, freedom) * sqrt(variance(theirs) + variance(ours))
-    measured = margin is None
-    return Contest(rows, tuple(champion), tuple(challenger), difference, noise if margin is None else margin, measured)
+    noise = student_quantile(LEVEL, freedom) * sqrt(variance(theirs) / len(theirs) + variance(ours) / len(ours))
+    return Contest(
+        rows, shared, tuple(theirs), tuple(ours), values, fmean(ours) - fmean(theirs),
+        noise if margin is None else margin, margin is None,
+    )  # fmt: skip
 
 
 def to_dict(found: Contest) -> dict[str, Any]:
     """Return plain data for JSON."""
-    sides = {"champion": found.champion, "challenger": found.challenger}
     return {
         "rows": found.rows,
-        **{name: _side(scores) for name, scores in sides.items()},
+        "parts": list(found.parts),
+        **{side: _side(getattr(found, side), found.values[side]) for side in ("champion", "challenger")},
         "difference": found.difference,
         "margin": found.margin,
         "margin_from": "seeds" if found.measured else "refresh.margin",
@@ -127,13 +140,10 @@ def to_dict(found: Contest) -> dict[str, Any]:
     }
 
 
-def _side(scores: Sequence[Score]) -> dict[str, Any]:
-    means = {
-        name: fmean(known) if (known := [v for each in scores if (v := getattr(each, name)) is not None]) else None
-        for name in Score._fields
-    }
-    values = [each.score for each in scores]
-    return {**means, "sd": sqrt(variance(values)), "scores": values}
+def _side(scores: Sequence[float], values: Mapping[str, float]) -> dict[str, Any]:
+    names = {"accuracy": "accuracy.bivariate", "utility": "utility.ratio", "c2st": SYNTHETIC}
+    means = {short: values.get(name) for short, name in names.items()}
+    return {"score": fmean(scores), **means, "sd": sqrt(variance(scores)), "scores": list(scores)}
 
 
 def _measured(judged: Case, synthetic: pl.DataFrame) -> tuple[Estimate, ...]:

@@ -201,16 +201,24 @@ def score(estimates: Mapping[str, Estimate]) -> float | None:
     utility, and 2 (1 - AUC) of the classifier two-sample test, which is 1 where it cannot tell the rows apart.
     ``estimates`` are the table's own, by name.
     """
-    parts = []
+    found = parts(estimates)
+    return float(np.mean(list(found.values()))) if found else None
+
+
+def parts(estimates: Mapping[str, Estimate]) -> dict[str, float]:
+    """Return the parts of :func:`score` that are measured, by the metrics' names, each in 0 … 1; higher is better."""
+    found = {}
     accuracy, ratio, auc = (_value(estimates, name) for name in _SCORED)
     if accuracy is not None:
         estimate = estimates[_SCORED[0]]
         floor, reference = estimate.floor or 0.0, estimate.reference
         if reference is not None and reference > floor:
-            parts.append((accuracy - floor) / (reference - floor))
-    parts += [] if ratio is None else [ratio]
-    parts += [] if auc is None else [2 * (1 - auc)]
-    return float(np.mean(np.clip(parts, 0.0, 1.0))) if parts else None
+            found[_SCORED[0]] = (accuracy - floor) / (reference - floor)
+    if ratio is not None:
+        found[_SCORED[1]] = ratio
+    if auc is not None:
+        found[_SCORED[2]] = 2 * (1 - auc)
+    return {name: min(max(float(value), 0.0), 1.0) for name, value in found.items()}
 
 
 _SCORED = ("accuracy.bivariate", "utility.ratio", "similarity.c2st_auc")

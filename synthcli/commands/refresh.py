@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -201,8 +202,8 @@ def _kept(run: Run, start: Case, incoming: Incoming, document: dict[str, Any], e
     most = max(whole, key=lambda column: column["whole"]["psi"], default=None)
     psi = f", the largest PSI {most['whole']['psi']:.3f} ({most['name']})" if most else ""
     share = document["source"]["new_share"]
-    rows = "" if share is None else f": {share:.1%} of the training rows are new{psi}"
-    document |= {"outcome": "kept", "why": f"nothing calls for a new generator{rows}"}
+    rows = "no limit is met" if share is None else f"{share:.1%} of the training rows are new{psi}"
+    document |= {"outcome": "kept", "why": rows}
     if not run.dry_run:
         record(start.out, _event(start, "kept", document))
         _decided(start, incoming, document)
@@ -359,8 +360,7 @@ def _challenged(
 def _reason(found: Challenger, champion: Version | None) -> str:
     told = f"no comparison ({found.no_contest})"
     if found.contest is not None and champion is not None:
-        ours, theirs = (sum(score.score for score in side) / len(side)
-                        for side in (found.contest.challenger, found.contest.champion))  # fmt: skip
+        ours, theirs = (fmean(side) for side in (found.contest.challenger, found.contest.champion))
         told = (
             f"no worse than champion {champion.name}: score {ours:.3f} against {theirs:.3f}, margin "
             f"{found.contest.margin:.3f}"

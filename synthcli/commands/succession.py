@@ -136,6 +136,8 @@ def _compared(run: Run, settings: Config, incoming: Incoming, version: Version, 
         return Challenger(version, None, f"the champion could not be scored: {broken}", "", None, None)
     margin = settings.refresh.margin
     found = contest(judged.inner.height, theirs, ours, None if margin == "auto" else float(margin))
+    if found is None:
+        return Challenger(version, None, "no part of the score could be measured in every sample", "", None, None)
     objection = ""
     if not found.holds:
         objection = (
@@ -181,7 +183,7 @@ def _score(folder: Path, judged: Case, seed: int) -> Score | str:
         found = scored(folder, judged, seed)
     except Exception as error:  # noqa: BLE001 - a champion that cannot be used is no reason to keep it
         return error.message if isinstance(error, SynthcliError) else type(error).__name__
-    return "nothing of it could be measured" if found is None else found
+    return "it lacks a column of the table" if found is None else found
 
 
 # -- the audit on the holdout ------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def _contest_facts(document: Row) -> Iterator[_Fact]:
 
 
 def _gate_facts(gates: Row) -> Iterator[_Fact]:
-    """Yield the gates' verdict, what failed and what that means, and the other figures."""
+    """Yield the gates' verdict, what failed and what that means, and the figures that history follows."""
     if not gates:
         return
     verdict, look = gates.get("verdict") or "", gates.get("look")
@@ -199,7 +199,9 @@ def _gate_facts(gates: Row) -> Iterator[_Fact]:
     for name in failed:
         value = f" {number(figures[name])}" if name in figures else ""
         yield "gates", f"{name}{value}: {MEANINGS.get(name, 'outside its limit')}"
-    others = [f"{name} {number(value)}" for name, value in figures.items() if name not in failed]
+    others = [
+        f"{name} {number(figures[name])}" for name in _FOLLOWED.values() if name in figures and name not in failed
+    ]
     if others:
         yield "gates", _Items(others)
 

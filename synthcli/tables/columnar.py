@@ -6,6 +6,8 @@ refused with the column's name, since no generator here could make them.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,11 +58,16 @@ def open_parquet(path: Path, name: str) -> ParquetFile:
 
 
 @contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Turn the engine's errors, which may quote cells, into one ``BadTableError`` that does not."""
+def readable(name: str, onto: Path | None = None) -> Iterator[None]:
+    """Turn the engine's errors, which may quote cells, into one ``BadTableError`` that does not.
+
+    Where rows go to a file at once, ``onto`` is its folder, and a lack of room there is an ``OSError`` about that.
+    """
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if onto is not None and _no_room(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(onto)) from None
         raise BadTableError(
             f"{name}: the file is damaged or changes while it is read", "write the file again"
         ) from None
@@ -74,6 +81,13 @@ def readable_batches(batches: Iterator[pl.DataFrame], name: str) -> Iterator[pl.
         if batch is None:
             return
         yield batch
+
+
+def _no_room(error: BaseException) -> bool:
+    """Whether the engine ran out of room on the disk; of the system's numbers it tells in words only."""
+    known = getattr(error, "errno", None)
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return known in full or any(f"os error {number}" in str(error) for number in full)
 
 
 def _check_ends(path: Path, name: str) -> None:
