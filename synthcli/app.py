@@ -6,8 +6,10 @@ it works. Importing this module loads none of polars, numpy, pandas, sklearn, sd
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -149,11 +151,20 @@ def _foreseen(error: BaseException) -> SynthcliError:
     if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
         message = f"{error.filename}: a file stands where a folder is needed"
         return _chained(UsageError(message, "name another folder with --out"), error)
+    if _no_room(error):
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename is not None else ""
+        return _chained(EngineError(f"{where}no space left on device", "make room, and run it again"), error)
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
         return _chained(EngineError(message, "check the path, its permissions and the free space"), error)
     hint = "run it again with --debug for a traceback, which may quote cells of your data; please report it"
     return _chained(EngineError(f"unexpected {type(error).__name__}", hint), error)
+
+
+def _no_room(error: BaseException) -> bool:
+    """Whether a disk is full; a library that writes by itself tells the system's number in words only."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in full or any(f"os error {number})" in str(error) for number in full)
 
 
 def _usage_hint(error: Any) -> str:
@@ -172,11 +183,18 @@ def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int
     name = "synthcli" if command == "synthcli" else f"synthcli {command}"
     if "--log-json" in arguments:
         log_line(command, "error", error.message, hint=error.hint)
+    elif _quiet(arguments):  # one line, as cron's mail and a log of many runs want it
+        told = "; ".join(part for text in (error.message, error.hint) for part in text.splitlines() if part)
+        sys.stderr.write(f"{name}: {told}\n")
     else:
         sys.stderr.write(f"{name}: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
     if "--json" in arguments:
         print_document(error_document(command, error))
     return error.exit_code
+
+
+def _quiet(arguments: Sequence[str]) -> bool:
+    return any(word == "--quiet" or re.fullmatch("-[a-z]*q[a-z]*", word) for word in arguments)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -278,9 +278,12 @@ def measure_drift(
     ignored: Collection[str] = (),
     tell: Callable[[float], None] = lambda share: None,
 ) -> Drift:
-    """Hold the rows that would be learned now against the reference's; columns that it lacks are passed over."""
+    """Hold the rows that would be learned now against the reference's.
+
+    Columns that it lacks, or that were something else then, are passed over. The table has the columns of its row keys.
+    """
     known = {cell.name: cell for cell in reference.cells}
-    columns = [column for column in schema.modelled if column.name in known]
+    columns = [column for column in schema.modelled if column.name in known and _alike(known[column.name], column)]
     looked, new = _new_rows(reference, train)
     share = float(new.sum() / looked.sum()) if looked.any() else 0.0
     common = min(round((1 - share) * train.height), reference.rows)
@@ -300,6 +303,10 @@ def measure_drift(
         seen = train.filter(pl.Series(looked & ~new, dtype=pl.Boolean))
         told = two_sample_test(seen, fresh, kept, seed, LOOKED_AT)
     return Drift(train.height, reference.rows, round(share * train.height), share, replaced, tuple(found), told)
+
+
+def _alike(cell: Cells, column: Column) -> bool:
+    return cell.ordered == column.ordered
 
 
 def exceeded(drift: Drift, limits: DriftSection) -> tuple[Exceeded, ...]:

@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, Unpack
 
@@ -187,6 +188,7 @@ def read(folder: Path) -> Version:
         # A version from before a field with a default has none of it.
         named = [field.name for field in fields(Manifest) if field.name in data or field.default is MISSING]
         manifest = Manifest(**{name: data[name] for name in named})
+        datetime.fromisoformat(manifest.created)
     except FileNotFoundError:
         raise MissingFileError(f"{folder} has no {MANIFEST}", "run `synthcli fit` to make a generator") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -323,6 +325,9 @@ def lock_state(root: Path) -> tuple[bool, int | None]:
             return False, None
     except Timeout:
         return True, _pid(root / ".lock.pid")
+    except OSError:  # a directory that may only be read: its holder says so itself
+        pid = _pid(root / ".lock.pid")
+        return pid is not None, pid
 
 
 def _pid(path: Path) -> int | None:

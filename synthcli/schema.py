@@ -73,6 +73,11 @@ class Column:
         return self.kind in (Kind.NUMERIC, Kind.DATETIME)
 
     @property
+    def key_type(self) -> str:
+        """What row keys take its values for: equal numbers have equal keys, whatever type they are stored as."""
+        return "number" if self.dtype.startswith(("Int", "UInt", "Float")) else self.dtype
+
+    @property
     def modelled(self) -> bool:
         """Whether generators learn this column and the audit measures it."""
         return self.kind in MODELLED

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +27,8 @@ _TICK = 2_000_000_000
 #: What became of a refresh: a new champion; the champion stays since the challenger was turned away, since nothing
 #: called for one, or since nothing had changed; a person has to look first; it failed.
 Outcome = Literal["promoted", "rejected", "kept", "unchanged", "stopped", "failed"]
-#: Outcomes after which the generator in force is known to be the right one.
-HEALTHY: frozenset[str] = frozenset({"promoted", "kept", "unchanged"})
+#: Outcomes after which the generator in force is known to be the right one; ``unchanged`` is what came before it.
+HEALTHY: frozenset[str] = frozenset({"promoted", "kept"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class State:
 
     def ended(self, outcome: Outcome, why: str, at: str) -> State:
         """Return the state after a refresh that ended at ``at`` (UTC, ISO 8601)."""
-        healthy = at if outcome in HEALTHY else self.healthy
+        settled = outcome if outcome != "unchanged" else self.outcome
+        healthy = at if settled in HEALTHY else self.healthy
         return replace(self, checked=at, checked_outcome=outcome, checked_why=why, healthy=healthy)
 
     def dealt_with(
@@ -130,9 +132,20 @@ def read(root: Path) -> State:
         data = json.loads((folder(root) / "state.json").read_text(encoding="utf-8"))
         if data.pop("schema_version") != SCHEMA_VERSION:
             return State()
-        return State(**{**data, "files": tuple(SourceFile(**file) for file in data["files"])})
+        state = State(**{**data, "files": tuple(SourceFile(**file) for file in data["files"])})
+        return state if _sound(state) else State()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return State()
+
+
+def _sound(state: State) -> bool:
+    """Whether what others rely on is what it should be; raises what reading a wrong one raises."""
+    for moment in (state.at, state.checked, state.healthy, state.newest):
+        if moment is not None:
+            datetime.fromisoformat(moment)
+    mappings = all(isinstance(each, Mapping | None) for each in (state.settings, state.versions))
+    words = (state.outcome, state.checked_outcome, state.why, state.checked_why)
+    return mappings and all(isinstance(each, str | None) for each in words)
 
 
 def write(root: Path, state: State) -> None:

@@ -105,7 +105,7 @@ def test_an_unforeseen_error_exits_4_without_its_text(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a secret cell")
 
-    monkeypatch.setattr("synthcli.splitting.sides", crash)
+    monkeypatch.setattr("synthcli.commands.dividing.sides", crash)
     assert run(["split", str(flights_csv), "--out", str(tmp_path)]) == 4
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err

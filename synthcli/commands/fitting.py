@@ -35,8 +35,18 @@ class Fitted(NamedTuple):
     seconds: float
 
 
-def make(run: Run, settings: Config, table: pl.DataFrame, schema: Schema, judged_by: Terms | None) -> Fitted:
-    """Choose the kind by ``judged_by`` (``None``: one is named), and fit it on all rows of ``table``, protected."""
+def make(
+    run: Run,
+    settings: Config,
+    table: pl.DataFrame,
+    schema: Schema,
+    judged_by: Terms | None,
+    tell: Callable[[str], None] | None = None,
+) -> Fitted:
+    """Choose the kind by ``judged_by`` (``None``: one is named), and fit it on all rows of ``table``, protected.
+
+    ``tell`` hears what the protection loses and what the generator notes, which are warnings by default.
+    """
     seed, constraints = settings.run.seed, settings.data.constraints
     chosen = None if judged_by is None else _selected(run, settings, table, schema, judged_by)
     kind, parameters = contenders(settings)[0] if chosen is None else (chosen.best.kind, chosen.best.parameters)
@@ -44,7 +54,7 @@ def make(run: Run, settings: Config, table: pl.DataFrame, schema: Schema, judged
     with run.log.phase("protect"):
         protected = protect(table, schema, settings.protection, constraints, seed)
     for note in protected.notes:
-        (run.log.warn if protected.loses else run.log.note)(note)
+        (tell or run.log.warn if protected.loses else run.log.note)(note)
     if table.height and protected.table.is_empty():
         raise BadTableError(
             "the protection leaves no training row to learn from",
@@ -54,7 +64,7 @@ def make(run: Run, settings: Config, table: pl.DataFrame, schema: Schema, judged
         told = _logged(run, phase) if parameters.get("verbose") else phase.update
         generator = fit_table(protected.table, schema, kind, parameters, seed, told, constraints)
     for note in generator.notes:
-        run.log.warn(note)
+        (tell or run.log.warn)(note)
     return Fitted(generator, kind, parameters, protected, chosen, round(monotonic() - started, 3))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,33 @@ def history(run: Run) -> Outcome:
     from synthcli.reports.upkeep import history_report
 
     out = Path(run.settings().run.output_dir)
-    document = {"runs": [_run(event) for event in events(out) if event.get("event") in SHOWN]}
+    known = [event for event in events(out) if isinstance(event.get("event"), str) and event["event"] in SHOWN]
+    document = {"runs": [_run(event) for event in known]}
     return Outcome(lambda: history_report(document), document)
 
 
 def _run(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is shown of an event; a value of a type that was never written is none."""
     known = event.get("figures")
     figures = known if isinstance(known, Mapping) else {}
     names = ("version", "rows", "new_share", "psi", "score", "champion_score")
+    at, why = event.get("time"), event.get("why")
     return {
-        "at": event.get("time"),
+        "at": at if isinstance(at, str) and _is_moment(at) else None,
         "event": event["event"],
-        "why": event.get("why", ""),
-        **{name: event.get(name) for name in names},
-        "figures": {name: figures[name] for name in FIGURES if name in figures},
+        "why": why if isinstance(why, str) else "",
+        **{name: _number(event.get(name)) for name in names},
+        "figures": {name: value for name in FIGURES if (value := _number(figures.get(name))) is not None},
     }
+
+
+def _number(value: Any) -> int | float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

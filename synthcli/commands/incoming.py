@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from synthcli.commands.running import Run
 from synthcli.config import Config
 from synthcli.errors import BadTableError
 from synthcli.holdout import SplitFolder, SplitRecord
-from synthcli.schema import Column, Schema
+from synthcli.registry import Version
+from synthcli.schema import Schema
 from synthcli.splitting import Side, SplitRule
 from synthcli.tables import Source
 
@@ -78,8 +80,12 @@ def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool)
         train = sides == Side.TRAIN
     with run.log.phase("provenance"):
         where = str(source.paths[0]) + (f" and {len(source.paths) - 1} more" if len(source.paths) > 1 else "")
-        origin = check_lineage(run, source.paths, table.height, allow_synthetic=False)
-        found = check_sketches(run, table.filter(train), out / "sketches", where=where, allow_synthetic=False)
+        sketches, remedy = (
+            out / "sketches",
+            "take the synthetic rows out of the source: refresh learns from real rows alone",
+        )
+        origin = check_lineage(run, source.paths, table.height, allow_synthetic=False, remedy=remedy)
+        found = check_sketches(run, table.filter(train), sketches, where=where, allow_synthetic=False, remedy=remedy)
         lineage = with_contamination(origin.lineage, found, table.height)
     fitted = table.filter(train & ~inner)
     check_constraints(settings, fitted, source.schema)
@@ -110,15 +116,24 @@ def _opened(run: Run, settings: Config, earlier: SplitRecord | None, allowed: bo
     try:
         source = open_data(settings, run.log, earlier.schema)
     except BadTableError as error:
+        source = open_data(settings, run.log)  # raises where it is no table at all, which nothing could allow
         if not allowed:
             raise BadTableError(f"{error.message}; the champion stays", hint) from error
-        source = open_data(settings, run.log)
     changes = schema_changes(earlier.schema, source.schema)
     if changes and not allowed:
         raise BadTableError(f"{source.paths[0]}: {'; '.join(changes)}; the champion stays", hint)
     for change in changes:
         run.log.warn(f"{change}; accepted, as --allow-schema-change says")
     return source, changes
+
+
+def columns_since(version: Version, now: Schema) -> tuple[str, ...]:
+    """Return what is new about the columns since the version was fitted; nothing where its schema cannot be read."""
+    try:
+        then = Schema.from_dict(json.loads((version.folder / "schema.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return schema_changes(then, now)
 
 
 def schema_changes(before: Schema, now: Schema) -> tuple[str, ...]:
@@ -135,12 +150,7 @@ def schema_changes(before: Schema, now: Schema) -> tuple[str, ...]:
 
 def _fits(rule: SplitRule, before: Schema, now: Schema) -> bool:
     """Whether a row that did not change has the same place under ``rule``: its columns are there, with equal keys."""
-    return all(name in now and _keys_alike(before[name], now[name]) for name in rule.needs)
-
-
-def _keys_alike(before: Column, now: Column) -> bool:
-    numbers = ("Int", "UInt", "Float")
-    return before.dtype == now.dtype or (before.dtype.startswith(numbers) and now.dtype.startswith(numbers))
+    return all(name in now and before[name].key_type == now[name].key_type for name in rule.needs)
 
 
 def _newest(table: pl.DataFrame, time: str | None) -> str | None:

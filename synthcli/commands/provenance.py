@@ -29,12 +29,21 @@ _BATCH = 1 << 17
 
 
 def split_mark(folder: SplitFolder) -> str | None:
-    """Return the fingerprint of the rule that divided rows here, or ``None`` without a split."""
-    return fingerprint(folder.read().rule.to_dict()) if folder.exists() else None
+    """Return a fingerprint of the rule that divided rows here and of how it tells them, or ``None`` without a split."""
+    if not folder.exists():
+        return None
+    rule, schema = folder.read().rule, folder.read().schema
+    types = {name: schema[name].key_type for name in rule.needs if name in schema}
+    return fingerprint({**rule.to_dict(), "key_types": types})
 
 
-def check_lineage(run: Run, paths: Sequence[Path], rows: int, *, allow_synthetic: bool) -> Origin:
-    """Return what the table to learn from was made from; raises ``SyntheticInputError`` unless that is real rows."""
+def check_lineage(
+    run: Run, paths: Sequence[Path], rows: int, *, allow_synthetic: bool, remedy: str | None = None
+) -> Origin:
+    """Return what the table to learn from was made from; raises ``SyntheticInputError`` unless that is real rows.
+
+    ``remedy`` is its hint, for a command that can allow nothing.
+    """
     origin = of_source(paths, rows)
     for warning in origin.warnings:
         run.log.warn(f"{warning}; it does not count as evidence")
@@ -44,14 +53,14 @@ def check_lineage(run: Run, paths: Sequence[Path], rows: int, *, allow_synthetic
         if not allow_synthetic:
             raise SyntheticInputError(
                 f"{told}; a generator that learns from synthetic rows decays",
-                "fit on real rows, or learn from these knowingly with --allow-synthetic",
+                remedy or "fit on real rows, or learn from these knowingly with --allow-synthetic",
             )
         run.log.warn(f"{told}; learned from, as --allow-synthetic says")
     return origin
 
 
 def check_sketches(
-    run: Run, table: pl.DataFrame, folder: Path, *, where: str, allow_synthetic: bool
+    run: Run, table: pl.DataFrame, folder: Path, *, where: str, allow_synthetic: bool, remedy: str | None = None
 ) -> Contamination | None:
     """Look for rows that were sampled here; return what was found, ``None`` where there is no sketch to look with.
 
@@ -67,7 +76,8 @@ def check_sketches(
     if found.certain and not allow_synthetic:
         raise ContaminatedError(
             told,
-            "take the synthetic rows out of its source (and split that again), or learn from them knowingly with "
+            remedy
+            or "take the synthetic rows out of its source (and split that again), or learn from them knowingly with "
             "--allow-synthetic",
         )
     if found.certain:

@@ -21,7 +21,7 @@ def prune(
     from synthcli.reports.terminal import facts_report
 
     out = Path(run.settings().run.output_dir)
-    if run.dry_run:
+    if run.dry_run or not numbers(out):
         gone = prune(out, keep, dry_run=True)
     else:
         with lock(out):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from synthcli.commands.incoming import Incoming
     from synthcli.commands.succession import Challenger
     from synthcli.config import Config
-    from synthcli.drift import Drift
+    from synthcli.drift import Drift, Reference
     from synthcli.registry import Version
     from synthcli.upkeep import SourceFile, State
 
@@ -50,7 +50,8 @@ class Case:
     """What a refresh starts from.
 
     ``files`` are the source's as they are now; ``settings`` is the part of the configuration that decides a refresh,
-    ``fit_key`` a fingerprint of the part that decides a fit.
+    ``fit_key`` a fingerprint of the part that decides a fit. ``named`` tells whether there is an alias ``champion``,
+    ``champion`` is the version where its manifest can be read, ``intact`` whether its files are in order.
     """
 
     out: Path
@@ -59,6 +60,7 @@ class Case:
     files: tuple[SourceFile, ...]
     settings: Mapping[str, Any]
     fit_key: str
+    named: bool
     champion: Version | None
     intact: bool
 
@@ -94,10 +96,9 @@ def refresh(
     out = Path(settings.run.output_dir)
     if run.dry_run:
         return _refreshed(run, settings, _case(settings, out), force, explain, allow_schema_change, allow_drift)
-    with lock(out):
+    with lock(out), _failures_recorded(out):
         start = _case(settings, out)
-        with _failures_recorded(start):
-            ended = _refreshed(run, settings, start, force, explain, allow_schema_change, allow_drift)
+        ended = _refreshed(run, settings, start, force, explain, allow_schema_change, allow_drift)
     if ended.result["outcome"] == "promoted" and settings.refresh.after_promotion:
         return _with_hooks(run, settings, ended)
     return ended
@@ -126,12 +127,14 @@ def _case(settings: Config, out: Path) -> Case:
     fit = {"data": data, "protection": plain["protection"], "synthesizer": plain["synthesizer"],
            "seed": settings.run.seed}  # fmt: skip
     judged = {key: value for key, value in plain["refresh"].items() if key not in ("sample", "after_promotion", "keep")}
-    champion: Version | None = None
-    if "champion" in aliases(out):
+    champion, named = None, "champion" in aliases(out)
+    if named:
         with suppress(SynthcliError):
             champion = resolve(out, "champion")
     deciding = {**fit, "split": plain["split"], "validate": plain["validate"], "refresh": judged}
-    return Case(out, now, state, files, deciding, fingerprint(fit), champion, champion is not None and intact(champion))
+    return Case(
+        out, now, state, files, deciding, fingerprint(fit), named, champion, champion is not None and intact(champion)
+    )
 
 
 def _refreshed(
@@ -150,7 +153,7 @@ def _refreshed(
     if not force and _unchanged(start):
         return _nothing_new(run, start, explain)
     incoming = receive(run, settings, start.out, allow_schema_change=allow_schema_change)
-    reference, lacking = _reference(start)
+    reference, lacking = _reference(start, incoming)
     drift = None
     if reference is not None:
         with run.log.phase("drift") as phase:
@@ -178,7 +181,7 @@ def _unchanged(start: Case) -> bool:
 
     state = start.state
     same = state.content == content(start.files) and state.settings == start.settings and state.versions == versions()
-    return same and (start.intact or (start.champion is None and state.outcome == "rejected"))
+    return same and (start.intact or (not start.named and state.outcome == "rejected"))
 
 
 def _nothing_new(run: Run, start: Case, explain: bool) -> Outcome:
@@ -188,7 +191,7 @@ def _nothing_new(run: Run, start: Case, explain: bool) -> Outcome:
     )
     document = {**_document(start, None, [], None), "outcome": "unchanged", "why": why}
     if not run.dry_run:
-        _remember(start, start.state.ended("unchanged", why, start.stamp))
+        _remember(start, replace(state, files=start.files).ended("unchanged", why, start.stamp))
     if state.outcome == "rejected":
         run.log.info("the last challenger was rejected; --force fits one again")
     return _outcome(run, document, explain, status="skipped")
@@ -221,7 +224,7 @@ def _planned(run: Run, start: Case, document: dict[str, Any], explain: bool) -> 
 # -- reasons -----------------------------------------------------------------------------------------------------------
 
 
-def _reference(start: Case) -> tuple[Any, str]:
+def _reference(start: Case, incoming: Incoming) -> tuple[Reference | None, str]:
     """Return the counts of what the champion learned from, or why there are none."""
     from synthcli.drift import Reference
     from synthcli.errors import BadTableError
@@ -229,6 +232,8 @@ def _reference(start: Case) -> tuple[Any, str]:
 
     if start.champion is None:
         return None, ""
+    if incoming.renewed:
+        return None, "columns that rows are told by have changed"
     try:
         return Reference.read(reference_file(start.out, start.champion.number)), ""
     except BadTableError as error:
@@ -255,6 +260,7 @@ def _triggers(
     settings: Config, start: Case, incoming: Incoming, drift: Drift | None, lacking: str, force: bool
 ) -> list[Trigger]:
     """Return every reason that there could be for a new generator, met or not."""
+    from synthcli.commands.incoming import columns_since
     from synthcli.config import duration
     from synthcli.upkeep import changed_keys
     from synthcli.versions import versions
@@ -262,7 +268,7 @@ def _triggers(
     wanted, champion = settings.refresh, start.champion
     if champion is None:
         return [Trigger("forced", force), Trigger("no_champion", True, note="there is no champion yet")]
-    manifest = champion.manifest
+    manifest, columns = champion.manifest, columns_since(champion, incoming.schema)
     keys = changed_keys(start.state.settings or {}, start.settings)
     others = changed_keys(manifest.versions, versions())
     found = [
@@ -272,7 +278,7 @@ def _triggers(
         ),
         Trigger("settings", manifest.train.get("settings") != start.fit_key, note=", ".join(keys[:5])),
         Trigger("versions", bool(others), note=", ".join(others[:5])),
-        Trigger("schema", bool(incoming.schema_changes), note="; ".join(incoming.schema_changes[:5])),
+        Trigger("schema", bool(columns), note="; ".join(columns[:5])),
     ]
     age = start.now - datetime.fromisoformat(manifest.created)
     oldest = wanted.max_age
@@ -319,11 +325,6 @@ def _challenged(
     from synthcli.registry import aliases, record
 
     out, champion = start.out, start.champion
-    if incoming.renewed:
-        run.log.warn(
-            "the holdout is drawn anew, since columns of its rule have changed: earlier versions may have learned "
-            "from its rows, and cannot be audited any more"
-        )
     with succession.challenger(run, settings, out, incoming, champion, start.fit_key, start.now) as found:
         number = found.version.number
         document |= {
@@ -339,7 +340,7 @@ def _challenged(
             document |= {"outcome": "rejected", "why": found.objection}
         else:
             with run.log.phase("promote"):
-                succession.promote(out, found, incoming)
+                succession.promote(out, found, incoming, champion if start.intact else None)
             document |= {"outcome": "promoted", "why": _reason(found, champion)}
     named, promoted = aliases(out), document["outcome"] == "promoted"
     document |= {"champion": named.get("champion"), "previous": named.get("previous")}
@@ -395,13 +396,7 @@ def _with_hooks(run: Run, settings: Config, ended: Outcome) -> Outcome:
     for line in settings.refresh.after_promotion:
         started = time.monotonic()
         with run.log.phase(f"run {shlex.split(line)[0]}"):
-            try:
-                done = subprocess.run(
-                    shlex.split(line), cwd=where, env={**os.environ, **told}, stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL if run.log.quiet else 2, check=False,
-                ).returncode  # fmt: skip
-            except OSError:
-                done = 127
+            done = _followed(run, shlex.split(line), where, {**os.environ, **told})
         seconds = round(time.monotonic() - started, 3)
         document["hooks"] = [*document["hooks"], {"command": line, "exit_code": done, "seconds": seconds}]
         moment = datetime.now(UTC).isoformat(timespec="seconds")
@@ -416,25 +411,42 @@ def _with_hooks(run: Run, settings: Config, ended: Outcome) -> Outcome:
     return replace(ended, result=document)
 
 
+def _followed(run: Run, words: Sequence[str], where: Path, environment: Mapping[str, str]) -> int:
+    """Run a command, log what it says line by line, and return its exit code; 127 where it cannot be started."""
+    try:
+        with subprocess.Popen(
+            words, cwd=where, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+        ) as process:  # fmt: skip
+            for line in process.stdout or ():
+                run.log.info(line.rstrip())
+            return process.wait()
+    except OSError:
+        return 127
+
+
 # -- what is remembered ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _failures_recorded(start: Case) -> Iterator[None]:
-    """Record a refresh that a bad input or a failure ended, as far as the disk allows, and let the error go on."""
-    from synthcli.errors import BadTableError, MissingFileError, SynthcliError
+def _failures_recorded(out: Path) -> Iterator[None]:
+    """Record a refresh that bad input or a failure ended, as far as the disk allows, and let the error go on."""
+    from synthcli import upkeep
+    from synthcli.errors import SynthcliError
     from synthcli.registry import record
 
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         yield
     except Exception as error:
-        guarded = isinstance(error, SynthcliError) and error.exit_code == 3
-        kind = error.kind if isinstance(error, SynthcliError) else "engine"
-        why = error.message if isinstance(error, SynthcliError) else type(error).__name__
-        outcome = "stopped" if guarded or isinstance(error, (BadTableError, MissingFileError)) else "failed"
+        known = error if isinstance(error, SynthcliError) else None
+        if known is not None and known.exit_code == 2:
+            raise  # the command line or its configuration: nothing was begun
+        outcome: upkeep.Outcome = "stopped" if known is not None and known.exit_code == 3 else "failed"
+        kind, why = (known.kind, known.message) if known is not None else ("engine", type(error).__name__)
         with suppress(OSError):
-            record(start.out, {"time": start.stamp, "event": outcome, "kind": kind, "why": why})
-            _remember(start, start.state.ended(outcome, why, start.stamp))  # type: ignore[arg-type]
+            record(out, {"time": stamp, "event": outcome, "kind": kind, "why": why})
+            upkeep.write(out, upkeep.read(out).ended(outcome, why, stamp))
         raise
 
 

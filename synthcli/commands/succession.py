@@ -20,7 +20,7 @@ from synthcli.columns import Table
 from synthcli.commands.auditing import check_columns, families, gates, pictured, questions, written
 from synthcli.commands.dividing import write as write_split
 from synthcli.commands.fitting import described, identity, make, terms
-from synthcli.commands.incoming import Incoming
+from synthcli.commands.incoming import Incoming, columns_since
 from synthcli.commands.provenance import split_mark
 from synthcli.commands.running import Run
 from synthcli.config import Config, as_plain
@@ -71,12 +71,18 @@ def challenger(
 ) -> Iterator[Challenger]:
     """Yield a challenger, compared and judged. The caller holds the lock, and promotes it inside the block or not."""
     folder = SplitFolder(out / "split")
+    check_columns(settings, incoming.schema)
     with run.log.phase("write split"):
         write_split(run, incoming.source, incoming.divided, folder)
     schema, fitted = incoming.schema, incoming.fitted
-    check_columns(settings, schema)
+    if champion is not None and champion.manifest.train.get("split") not in (None, split_mark(folder)):
+        run.log.warn(
+            "the holdout is drawn anew since the champion was fitted: earlier versions may have learned from its "
+            "rows, and cannot be audited any more"
+        )
     judged_by = terms(settings, out, schema)
-    made = make(run, settings, fitted, schema, judged_by)
+    # What a person heard at the first refresh stands in the manifest; cron need not say it each time.
+    made = make(run, settings, fitted, schema, judged_by, None if champion is None else run.log.note)
     content_key = table_key(fitted, schema.names)
     origin = {**incoming.origin, "sha256": content_sha256([folder.train]), "split": split_mark(folder)}
     learned_from = {
@@ -99,15 +105,14 @@ def challenger(
         yield found
 
 
-def promote(out: Path, found: Challenger, incoming: Incoming) -> Version:
-    """Make the challenger the champion, and the champion the previous one, in one step."""
+def promote(out: Path, found: Challenger, incoming: Incoming, before: Version | None) -> Version:
+    """Make the challenger the champion and ``before``, the champion if it is in order, the previous one, at once."""
     number = found.version.number
     Reference.of(incoming.fitted, incoming.schema, incoming.divided.rule.columns).write(
         upkeep.reference_file(out, number)
     )
     version = registry.adopt(out, found.version)
-    before = registry.aliases(out).get("champion")
-    registry.set_aliases(out, {"champion": number} | ({} if before is None else {"previous": before}))
+    registry.set_aliases(out, {"champion": number} | ({} if before is None else {"previous": before.number}))
     return version
 
 
@@ -116,7 +121,7 @@ def promote(out: Path, found: Challenger, incoming: Incoming) -> Version:
 
 def _compared(run: Run, settings: Config, incoming: Incoming, version: Version, champion: Version | None) -> Challenger:
     """Return the challenger with the outcome of the contest, or why there was none."""
-    reason = _no_contest(settings, incoming, champion)
+    reason = _no_contest(settings, incoming, version, champion)
     if reason or champion is None:
         return Challenger(version, None, reason, "", None, None)
     data, seed = settings.data, settings.run.seed
@@ -147,15 +152,16 @@ def _compared(run: Run, settings: Config, incoming: Incoming, version: Version, 
     return Challenger(version, found, "", objection, None, None, seeds)
 
 
-def _no_contest(settings: Config, incoming: Incoming, champion: Version | None) -> str:
+def _no_contest(settings: Config, incoming: Incoming, version: Version, champion: Version | None) -> str:
     """Return why champion and challenger cannot be compared; empty where they can."""
     if champion is None:
         return "there is no champion"
     if not registry.intact(champion):
         return f"the files of champion {champion.name} are not those that were published"
-    if champion.manifest.train.get("inner") != settings.refresh.inner:
+    then, now = champion.manifest.train, version.manifest.train
+    if then.get("inner") != settings.refresh.inner or then.get("split") != now["split"]:
         return f"champion {champion.name} was fitted without this inner slot, and may have learned from it"
-    if incoming.renewed or incoming.schema_changes:
+    if columns_since(champion, incoming.schema):
         return "the columns are others than the champion's"
     if incoming.inner.height < FEWEST:
         return f"the inner slot has {incoming.inner.height:,} rows, fewer than {FEWEST}"

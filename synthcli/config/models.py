@@ -6,11 +6,12 @@ table, and whose word counts (flag, file, default) is ``load``'s business. The g
 
 from __future__ import annotations
 
+import shlex
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from synthcli.config.fields import (
     Character,
@@ -503,6 +504,12 @@ class DriftSection(Section):
     )
 
 
+def _command(line: str) -> str:
+    if not shlex.split(line):
+        raise ValueError("no command")
+    return line
+
+
 class RefreshSection(Section):
     """What keeps a generator current: when it is refitted, and when a challenger takes the champion's place."""
 
@@ -538,7 +545,7 @@ class RefreshSection(Section):
         "all.",
     )
     sample: bool = Field(default=False, description="Whether the synthetic table is drawn anew after a promotion.")
-    after_promotion: list[Annotated[str, Field(min_length=1), expected("a command")]] = Field(
+    after_promotion: list[Annotated[str, AfterValidator(_command), expected("a command, its quotes closed")]] = Field(
         default_factory=list,
         description="Commands to run after a promotion, in the configuration file's folder and without a shell; "
         "SYNTHCLI_VERSION, SYNTHCLI_PREVIOUS, SYNTHCLI_OUT and SYNTHCLI_REPORT tell them what there is.",

@@ -34,7 +34,9 @@ def refresh(place: Place, *words: str) -> subprocess.Popen[str]:
 def seconds(place: Place, workers: int) -> float:
     """Return how long a refresh of a copy takes that is left alone."""
     begun = time.monotonic()
-    assert refresh(place, "--set", f"run.workers={workers}").wait() == 0
+    process = refresh(place, "--set", f"run.workers={workers}")
+    process.communicate()
+    assert process.returncode == 0
     return time.monotonic() - begun
 
 
