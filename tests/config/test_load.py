@@ -322,7 +322,7 @@ WRONG = [
     (
         "false: x",
         "1:1: false: unknown key; known here: data, split, protection, synthesizer, sample, augment, validate, "
-        "collapse_sim, run",
+        "collapse_sim, refresh, run",
     ),
 ]
 
