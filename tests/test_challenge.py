@@ -207,6 +207,7 @@ def judged(flights: tuple[pl.DataFrame, pl.DataFrame, Schema]) -> Case:
     return case(*flights, 3, "late", ["air_time"])
 
 
+@pytest.mark.slow
 def test_real_rows_score_higher_than_columns_without_dependence(folders: Path, judged: Case) -> None:
     copied, independent = (scored(folders / kind, judged, 5) for kind in ("bootstrap", "independent"))
     assert copied is not None
@@ -217,6 +218,7 @@ def test_real_rows_score_higher_than_columns_without_dependence(folders: Path, j
     assert all(0 <= independent.parts[name] < copied.parts[name] <= 1 for name in (ACCURACY, UTILITY, C2ST))
 
 
+@pytest.mark.slow
 def test_without_a_target_there_is_no_utility_and_a_seed_makes_a_score(folders: Path, judged: Case) -> None:
     schema = judged.schema.select(["origin", "distance", "air_time"])  # the generator may know more columns
     plain = replace(judged, schema=schema, target=None, exclude_features=())

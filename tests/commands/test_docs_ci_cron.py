@@ -324,6 +324,7 @@ def test_the_crontabs_run_once_a_day_and_call_what_there_is() -> None:
         assert [parsed(call) for call in calls(words)] in (["refresh"], ["status"])
 
 
+@pytest.mark.slow
 def test_nights_that_end_well_are_silent(refreshed: tuple[Home, Any], home: Home) -> None:
     """The first promotion, a night without new data, and the alarm; from ``/``, far from UTC, without a locale."""
     assert succeeded_quietly(refreshed[1])
@@ -340,6 +341,7 @@ def test_nights_that_end_well_are_silent(refreshed: tuple[Home, Any], home: Home
     assert timedelta(0) <= since < timedelta(hours=1)
 
 
+@pytest.mark.slow
 def test_status_has_the_pulse_that_the_page_names(home: Home) -> None:
     found = json.loads(home.sh(f"synthcli status --json -c {home.path}/synthcli.yaml").stdout)["result"]
     assert found["last_check"]["age_seconds"] >= 0
@@ -446,6 +448,7 @@ TROUBLES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("told", "code", "cause", "line"), TROUBLES)
 def test_each_message_comes_as_the_table_says(home: Home, told: list[str], code: int, cause: Cause, line: str) -> None:
     with cause(home) or nullcontext():
@@ -478,6 +481,7 @@ def test_a_damaged_champion_is_replaced_by_the_next_refresh(home: Home) -> None:
 # -- log, timer --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_script_logs_json_and_says_why_it_failed(home: Home) -> None:
     script = home.here(block("cron", "sh", "#!/bin/sh"))
     log = home.path / "log" / "refresh.jsonl"
@@ -502,6 +506,7 @@ def test_the_rotation_is_of_the_files_that_are_written() -> None:
     assert {f"{PLACE}/log/*.{ending}" for ending in written} == set(first.split()[:-1])
 
 
+@pytest.mark.slow
 def test_the_timer_runs_the_service_each_night_and_it_is_silent(home: Home) -> None:
     units = {}
     for text in (each.text for each in BLOCKS if each.language == "ini"):
@@ -546,6 +551,7 @@ def test_a_promotion_publishes_a_release_and_can_be_taken_back(home: Home) -> No
     assert aliases(home.out) == {"champion": 1, "previous": 2}
 
 
+@pytest.mark.slow
 def test_the_first_run_by_hand_shows_what_it_would_do(home: Home) -> None:
     shutil.rmtree(home.out)
     make, plan, run = home.here(block("cron", "sh", "--dry-run")).splitlines()
@@ -678,6 +684,7 @@ def test_the_jobs_pass_from_one_to_the_next_what_they_need(home: Home, workflow:
     assert ran("fresh", 0, "elsewhere").returncode == 1
 
 
+@pytest.mark.slow
 def test_a_failed_audit_is_annotated_and_its_report_kept(home: Home, workflow: dict[Any, Any]) -> None:
     (home.path / "release").mkdir()
     split = home.out / "split" / "train.parquet"

@@ -93,6 +93,7 @@ def test_a_dry_run_removes_nothing_and_tells_the_same(call, place: Place) -> Non
     assert planned.document["result"] == done.document["result"] == {"removed": [1, 3], "kept": 4}
 
 
+@pytest.mark.slow
 def test_numbers_that_are_gone_are_not_used_again(call, place: Place) -> None:
     (place.generators / "aliases.json").write_text('{"champion": 1}', encoding="utf-8")
     call("prune", "-c", place.config, "--keep", 1, "-q")

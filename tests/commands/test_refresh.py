@@ -215,6 +215,7 @@ def test_an_old_champion_is_a_reason_only_where_an_age_is_set(refresh, place: Pl
     assert met(refresh(place, "--dry-run", "--set", "refresh.max_age=99999d")) == []
 
 
+@pytest.mark.slow
 def test_many_new_rows_make_a_challenger_that_is_compared_and_promoted(
     refresh, compared: Place, tmp_path: Path
 ) -> None:
@@ -509,6 +510,7 @@ def test_a_gate_that_fails_turns_a_challenger_away_and_its_number_is_gone(refres
     assert [event["look"] for event in place.events() if event["event"] == "look"] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_where_the_first_challenger_is_turned_away_there_is_no_champion(refresh, tmp_path: Path) -> None:
     place = started(tmp_path / "first")
     assert refresh(place, "--set", IMPOSSIBLE).code == 1
@@ -522,6 +524,7 @@ def test_where_the_first_challenger_is_turned_away_there_is_no_champion(refresh,
 # what goes wrong
 
 
+@pytest.mark.slow
 def test_an_engine_that_crashes_leaves_the_champion_and_is_tried_again(
     refresh, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -544,6 +547,7 @@ def test_an_engine_that_crashes_leaves_the_champion_and_is_tried_again(
     assert refresh(place).document["result"]["outcome"] == "promoted"
 
 
+@pytest.mark.slow
 def test_a_challenger_that_another_process_loads_differently_is_not_promoted(
     refresh, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -575,6 +579,7 @@ def test_a_run_that_ends_before_the_aliases_are_written_leaves_the_old_champion(
     assert place.aliases() == {"champion": 3, "previous": 1}
 
 
+@pytest.mark.slow
 def test_a_damaged_champion_is_replaced(refresh, place: Place) -> None:
     path = place.generators / "0001" / "model" / "columns.json"
     path.write_bytes(path.read_bytes() + b" ")
@@ -585,6 +590,7 @@ def test_a_damaged_champion_is_replaced(refresh, place: Place) -> None:
     assert place.aliases()["champion"] == 2
 
 
+@pytest.mark.slow
 def test_a_champion_whose_manifest_cannot_be_read_is_replaced(refresh, place: Place) -> None:
     (place.generators / "0001" / "manifest.json").write_text("{")
     ended = refresh(place)
@@ -639,6 +645,7 @@ def test_a_table_that_is_not_there_stops_a_refresh(refresh, place: Place) -> Non
 # after a promotion
 
 
+@pytest.mark.slow
 def test_a_new_champion_s_rows_are_drawn_where_that_is_asked_for(refresh, place: Place) -> None:
     ended = refresh(place, "--force", "--set", "refresh.sample=true", "--set", "sample.rows=120")
     drawn = place.out / "synthetic" / "synthetic.parquet"
@@ -650,6 +657,7 @@ def test_a_new_champion_s_rows_are_drawn_where_that_is_asked_for(refresh, place:
     assert [path.stem for path in (place.out / "sketches").iterdir()] == [lineage["sha256"]]
 
 
+@pytest.mark.slow
 def test_commands_run_after_a_promotion_in_the_config_s_folder(
     refresh, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -675,6 +683,7 @@ def test_commands_run_after_a_promotion_in_the_config_s_folder(
     assert not (place.folder / "second").exists(), "only a promotion is followed by them"
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_exits_4_and_the_version_is_champion_all_the_same(refresh, place: Place) -> None:
     place.configure("refresh: {", "refresh: {after_promotion: ['sh -c \"exit 9\"', 'touch third'], ")
     ended = refresh(place, "--force")
@@ -708,6 +717,7 @@ def parts_of(place: Place, share: float) -> tuple[pl.DataFrame, pl.DataFrame, pl
     return train.filter(~slot), train.filter(slot), holdout
 
 
+@pytest.mark.slow
 def test_no_version_learns_from_a_row_that_is_ever_reserved_or_compared_on(refresh, tmp_path: Path) -> None:
     place = started(tmp_path / "growing")
     learned, aside = set(), set()
@@ -735,6 +745,7 @@ def test_no_version_learns_from_a_row_that_is_ever_reserved_or_compared_on(refre
 RARE, ODD, FAR = "Zzyzx-Quartz", "Unobtainium", 98765.4321
 
 
+@pytest.mark.slow
 def test_no_cell_is_told_where_it_does_not_belong(call, tmp_path: Path) -> None:
     """A rare category, an extreme number and a text among numbers, through every way that a refresh can end."""
     place = started(tmp_path / "marked")
@@ -782,6 +793,7 @@ def test_no_cell_is_told_where_it_does_not_belong(call, tmp_path: Path) -> None:
                         assert not (array == FAR).any(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [lambda part: part.drop("weight"), lambda part: part.with_columns(weight=pl.lit("w"))]
 )
@@ -819,6 +831,7 @@ def test_an_unchanged_refresh_after_a_rejection_is_not_healthy(refresh: Callable
     assert place.state()["healthy"] is None
 
 
+@pytest.mark.slow
 def test_a_damaged_champion_is_replaced_also_after_a_rejection(refresh: Callable[..., Any], place: Place) -> None:
     assert refresh(place, "--force", "--set", "validate.gates_add=[{metric: accuracy.bivariate, min: 1.5}]").code == 1
     (place.generators / "0001" / "manifest.json").write_text("{", encoding="utf-8")

@@ -183,5 +183,6 @@ def test_a_refresh_that_is_interrupted_says_so_and_leaves_nothing_behind(grown: 
         assert json.loads((place.out / "refresh" / "state.json").read_text())["checked_outcome"] == "promoted"
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_place_is_the_place(grown: Place, tmp_path: Path) -> None:
     assert tree(grown.copy(tmp_path).folder) == tree(grown.folder)
