@@ -2,18 +2,20 @@
 
 Per column, as effect sizes: the population stability index Σ (q - p) ln(q/p) (Kullback's divergence made symmetric;
 Siddiqi 2006, Credit Risk Scorecards, reads .1 as little and .25 as much), the total variation distance ½ Σ |p - q|, the
-change of the share of missing cells, and the share of cells with a category that was not seen before. Cells of the
-first two are: missing, at most ten bins with open ends (numbers, instants), or the ten most frequent categories and
-all other known ones. Categories not seen before are left out there and are a quantity of their own: in a column of
-many rare categories some are new in any sample.
+change of the share of missing cells, and the share of cells with a category that was not seen before, or with a number
+outside the range that was. Cells of the first two are: missing, at most ten bins (numbers, instants), or the ten most
+frequent categories and all other known ones, numbers of at most ten values being categories here. What was not seen
+before is left out there and is a quantity of its own: in a column of many rare categories some are new in any sample.
 
 Each effect has a noise floor, what the sizes of the samples alone make of two samples of one law, exceeded with a
-chance of at most .05 over all columns together:
+chance of at most .05 over all columns together, for each kind of effect:
 
 - the PSI over k cells is, to first order, f · χ²(k - 1), with f = 1/n + 1/m - 2 c/(n m) for n rows then, m rows now,
   of which c are the same rows (Yurdakul 2018, Statistical Properties of Population Stability Index, for c = 0);
 - the total variation distance is at most ½ √(Σ (p - q)²/p) (Cauchy-Schwarz), hence at most ½ √ of that floor;
 - of a share of cells, z √(p (1 - p) f);
+- the mass that a law has beyond the fifth lowest and the fifth highest of n values is about a gamma variable of shape
+  10 over n, with mean 10/n;
 - categories not seen before are expected at the rate f₁/n, f₁ being those seen exactly once (Good 1953,
   doi:10.1093/biomet/40.3-4.237), with the variance (f₁ + 2 f₂ - f₁²/n)/n² (Esty 1983, doi:10.1214/aos/1176346259).
   A category that was seen once is known to the row that showed it and to no other: so many rows are taken off the
@@ -35,7 +37,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.special import chdtri
+from scipy.special import chdtri, gammainccinv
 
 from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path
 from synthcli.columns import Table, finite_numbers
@@ -52,6 +54,8 @@ SCHEMA_VERSION = 1
 KEYS = 1 << 16
 #: The chance that noise alone exceeds a floor, over all columns of one comparison together.
 ALPHA = 0.05
+#: The range of a column of numbers reaches from the so-manieth lowest to the so-manieth highest value.
+OUTER = 5
 #: Rows a side that the classifier looks at, and the fewest that it is asked about.
 LOOKED_AT, FEWEST = 5_000, 50
 
@@ -65,10 +69,12 @@ Effect = Literal["psi", "tvd", "missing", "new_categories"]
 class Cells:
     """The cells of one column and how many rows of the reference lay in each.
 
-    Cell 0 is missing, cell 1 not seen before (empty in the reference). Numbers: bins from left to right follow, the
-    inclusive upper ends of all but the last are ``cuts``. Categories: all known ones without a cell of their own, then
-    those with one; ``known`` are hashes, of which the first ``kept`` have one. ``once`` and ``twice`` are the numbers
-    of categories that occurred so often.
+    Cell 0 is missing, cell 1 not seen before: a new category, or a number outside the reference's range, which reaches
+    from the fifth lowest to the fifth highest value, so that no extreme is kept. Numbers (``ordered``): bins from left
+    to right follow; ``cuts`` are the range's low end, the inclusive upper ends of all bins but the last, and its high
+    end. Categories, and numbers of at most ten values: all known ones without a cell of their own, then those with
+    one; ``known`` are hashes, of which the first ``kept`` have one. ``once`` and ``twice`` are the numbers of
+    categories that occurred so often; of a range ``once`` is ten, what is expected outside among as many rows.
     """
 
     name: str
@@ -84,9 +90,12 @@ class Cells:
     def fit(cls, table: Table, column: Column) -> Cells:
         """Choose the cells by the reference's rows, and count."""
         nothing: Keys = np.empty(0, np.uint64)
-        if column.ordered:
-            cuts = np.asarray(equal_frequency_cuts(table.distinct(column.name).finite, BINS), dtype=np.float64)
-            blank = cls(column.name, True, np.empty(0, np.int64), cuts, nothing, 0, 0, 0)
+        values = table.distinct(column.name).finite if column.ordered else None
+        if values is not None and len(values.values) > BINS:
+            outer = min(OUTER, values.rows // 4)
+            ends = [values.ranked(outer - 1), values.ranked(values.rows - outer)]
+            cuts = np.array([ends[0], *equal_frequency_cuts(values, BINS), ends[1]], dtype=np.float64)
+            blank = cls(column.name, True, np.empty(0, np.int64), cuts, nothing, 0, 2 * outer, 0)
         else:
             levels = table.levels(column.name)
             kept = int(np.count_nonzero(levels.counts[:BINS] >= MIN_CATEGORY_ROWS))
@@ -98,7 +107,7 @@ class Cells:
     @property
     def number(self) -> int:
         """How many cells there are."""
-        return 3 + (len(self.cuts) if self.ordered else self.kept)
+        return len(self.cuts) + 1 if self.ordered else 3 + self.kept
 
     def count(self, series: pl.Series) -> Counts:
         """Return how many of the values lie in each cell."""
@@ -107,7 +116,9 @@ class Cells:
 
     def _of_numbers(self, series: pl.Series) -> npt.NDArray[np.int64]:
         values = finite_numbers(series)
-        return np.where(np.isnan(values), 0, 2 + np.searchsorted(self.cuts, values, side="left"))
+        bins = 2 + np.searchsorted(self.cuts[1:-1], values, side="left")
+        outside = (values < self.cuts[0]) | (values > self.cuts[-1])
+        return np.where(np.isnan(values), 0, np.where(outside, 1, bins))
 
     def _of_categories(self, series: pl.Series) -> npt.NDArray[np.int64]:
         if series.dtype.is_float():
@@ -306,7 +317,7 @@ def measure_drift(
 
 
 def _alike(cell: Cells, column: Column) -> bool:
-    return cell.ordered == column.ordered
+    return column.ordered or not cell.ordered
 
 
 def exceeded(drift: Drift, limits: DriftSection) -> tuple[Exceeded, ...]:
@@ -355,7 +366,7 @@ def _shift(cell: Cells, now: Counts, common: int, level: float) -> Shift:
     spread = _spread(before, rows, common)
     # Categories that one row showed are known to that row alone.
     then = cell.counts.astype(np.float64)
-    if not cell.ordered:
+    if not cell.ordered:  # of a range they lie in the outer bins
         then[2] -= min(cell.once * (1 - common / max(rows, 1)), then[2])
     in_either = ((then + now) > 0) & (np.arange(len(then)) != 1)
     p, q = then[in_either], now[in_either].astype(np.float64)
@@ -376,7 +387,9 @@ def _shift(cell: Cells, now: Counts, common: int, level: float) -> Shift:
         missing_floor=z * sqrt(pooled * (1 - pooled) * spread),
         new_categories=float(now[1] / max(rows, 1)),
         expected=cell.once / max(before, 1),
-        new_floor=z * sqrt(_unseen_variance(cell, before, rows)),
+        new_floor=_outside_floor(cell.once, before, rows, level)
+        if cell.ordered
+        else z * sqrt(_unseen_variance(cell, before, rows)),
     )
 
 
@@ -389,6 +402,17 @@ def _psi(then: Floats, now: Floats) -> float:
     """Return the index, half a row added to each cell so that an empty one has a logarithm (Jeffreys' prior)."""
     p, q = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (then, now))
     return float(((q - p) * np.log(q / p)).sum())
+
+
+def _outside_floor(outer: int, before: int, rows: int, level: float) -> float:
+    """Return what the share of ``rows`` rows outside a range may exceed its mean by, with chance ``level``.
+
+    The law's mass outside is the sum of ``outer`` of n + 1 uniform spacings: n times it is about a gamma variable.
+    """
+    n = max(before, 1)
+    mass = min(float(gammainccinv(max(outer, 1), level / 2)) / n, 1.0)
+    excess = mass + normal_quantile(1 - level / 2) * sqrt(mass * (1 - mass) / max(rows, 1)) - outer / n
+    return max(excess, 0.0)
 
 
 def _unseen_variance(cell: Cells, before: int, rows: int) -> float:

@@ -52,8 +52,12 @@ def _followed(run: Run, words: Sequence[str], where: Path, environment: Mapping[
             words, cwd=where, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
         ) as process:  # fmt: skip
-            for line in process.stdout or ():
-                run.log.info(line.rstrip())
-            return process.wait()
+            try:
+                for line in process.stdout or ():
+                    run.log.info(line.rstrip())
+                return process.wait()
+            except BaseException:  # interrupted: the command goes too
+                process.terminate()
+                raise
     except OSError:
         return 127

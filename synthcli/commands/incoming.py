@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from synthcli.commands.dividing import Divided, divide
@@ -16,12 +17,16 @@ from synthcli.commands.learning import check_constraints
 from synthcli.commands.provenance import check_lineage, check_sketches, with_contamination
 from synthcli.commands.running import Run
 from synthcli.config import Config
-from synthcli.errors import BadTableError
+from synthcli.errors import BadTableError, ConfigError
 from synthcli.holdout import SplitFolder, SplitRecord
 from synthcli.registry import Version
+from synthcli.rowkeys import occurrences, row_keys
 from synthcli.schema import Schema
 from synthcli.splitting import Side, SplitRule
 from synthcli.tables import Source
+
+#: The share of new rows above the usual one that may repeat rows learned from.
+REPEATS = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,19 +70,27 @@ class Incoming:
         return len(self.divided.sides)
 
 
-def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool) -> Incoming:
-    """Read and divide the source; raises for columns that changed, and for rows that are not real."""
+def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool, allow_drift: bool) -> Incoming:
+    """Read and divide the source; raises for columns that changed, and for rows that are not real or not new."""
     folder = SplitFolder(out / "split")
     earlier = folder.read() if folder.exists() else None
+    if (earlier.rule.method if earlier else settings.split.method) == "time":
+        raise ConfigError(
+            "split.method: time reserves every row that is newer than its cutoff, so that no refresh could learn one",
+            "use hash, stratified or group in another directory; accuracy on later rows is for fit and validate",
+        )
     with run.log.phase("read"):
         source, changes = _opened(run, settings, earlier, allow_schema_change)
         check_target(settings, source.schema)
+        _check_ignored(settings, source.schema)
     keeps = earlier is None or _fits(earlier.rule, earlier.schema, source.schema)
     with run.log.phase("split"):
         divided = divide(settings, source, folder, earlier if keeps else None, settings.refresh.inner)
         table = source.read()
         sides, inner = pl.Series(divided.sides), pl.Series(divided.inner, dtype=pl.Boolean)
         train = sides == Side.TRAIN
+        if earlier is not None and keeps:
+            _check_repeats(run, table, folder, earlier.rule, allow_drift)
     with run.log.phase("provenance"):
         where = str(source.paths[0]) + (f" and {len(source.paths) - 1} more" if len(source.paths) > 1 else "")
         sketches, remedy = (
@@ -94,6 +107,9 @@ def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool)
             f"{where}: the {table.height:,} rows leave none to learn from beside holdout and inner slot",
             "give more rows, or a smaller refresh.inner",
         )
+    newest = _newest(table, settings.data.time)
+    if newest is not None and newest > datetime.now(UTC).date().isoformat():
+        run.log.warn(f"data.time: the newest row is of the future ({newest}): the data's age means nothing")
     return Incoming(
         source=source,
         divided=divided,
@@ -102,7 +118,7 @@ def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool)
         holdout=table.filter(sides == Side.HOLDOUT),
         privacy_holdout=table.filter(sides == Side.PRIVACY) if divided.rule.privacy_holdout else None,
         origin={"sha256": origin.sha256, "lineage": lineage.to_dict()},
-        newest=_newest(table, settings.data.time),
+        newest=newest,
         schema_changes=changes,
         renewed=not keeps,
     )
@@ -125,6 +141,47 @@ def _opened(run: Run, settings: Config, earlier: SplitRecord | None, allowed: bo
     for change in changes:
         run.log.warn(f"{change}; accepted, as --allow-schema-change says")
     return source, changes
+
+
+def _check_ignored(settings: Config, schema: Schema) -> None:
+    for name in settings.refresh.drift.ignore:
+        if name not in schema:
+            raise ConfigError(
+                f"refresh.drift.ignore: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}"
+            )
+
+
+def _check_repeats(run: Run, table: pl.DataFrame, folder: SplitFolder, rule: SplitRule, allowed: bool) -> None:
+    """Raise ``BadTableError`` where new rows repeat rows that were learned from far more often than reserved ones do.
+
+    A file that is there twice, or exports that overlap, put copies of reserved rows into the training part. How often
+    a real row equals one of the training part by nature is known from the holdout.
+    """
+    parts = [pl.read_parquet(path) for path in folder.parts(rule).values() if path.is_file()]
+    if not folder.train.is_file() or not folder.holdout.is_file():
+        return
+    before = np.concatenate([row_keys(part, rule.columns) for part in parts])
+    trained, reserved = (row_keys(pl.read_parquet(path), rule.columns) for path in (folder.train, folder.holdout))
+    known, times = np.unique(before, return_counts=True)
+    keys = row_keys(table, rule.columns)
+    slot = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    new = keys[occurrences(keys) >= np.where(known[slot] == keys, times[slot], 0)]
+    if not len(new) or not len(reserved):
+        return
+    found, usual = float(np.isin(new, trained).mean()), float(np.isin(reserved, trained).mean())
+    spread = usual * (1 - usual) * (1 / len(new) + 1 / len(reserved))
+    if found - usual <= max(REPEATS, 3 * float(np.sqrt(spread))):
+        return
+    message = (
+        f"{found:.0%} of the {len(new):,} new rows repeat rows that were learned from; of reserved rows {usual:.0%} do "
+        "by nature"
+    )
+    if not allowed:
+        raise BadTableError(
+            f"{message}; the champion stays",
+            "look for a file that is there twice, or exports that overlap; if the rows are right, add --allow-drift",
+        )
+    run.log.warn(f"{message}; accepted, as --allow-drift says")
 
 
 def columns_since(version: Version, now: Schema) -> tuple[str, ...]:

@@ -59,12 +59,15 @@ class Case:
 
 def reference(start: Case, incoming: Incoming) -> tuple[Reference | None, str]:
     """Return the counts of what the champion learned from, or why there are none."""
+    from synthcli.commands.provenance import split_mark
     from synthcli.drift import Reference
+    from synthcli.holdout import SplitFolder
 
     if start.champion is None:
         return None, ""
-    if incoming.renewed:
-        return None, "columns that rows are told by have changed"
+    mark = split_mark(SplitFolder(start.out / "split"))
+    if incoming.renewed or start.champion.manifest.train.get("split") != mark:
+        return None, "columns that rows are told by have changed, or the split was made anew"
     try:
         return Reference.read(reference_file(start.out, start.champion.number)), ""
     except BadTableError as error:
@@ -73,14 +76,15 @@ def reference(start: Case, incoming: Incoming) -> tuple[Reference | None, str]:
 
 def ask_first(run: Run, found: Sequence[Any], limit: float | None, allowed: bool) -> None:
     """Raise ``BadTableError`` for new rows that look like another table's, unless a person says that they are right."""
-    names = {"tvd": "moved by", "missing": "missing cells changed by", "new_categories": "unknown categories"}
+    names = {"tvd": "moved by", "missing": "missing cells changed by", "new_categories": "values never seen"}
     told = "; ".join(f"{each.column}: {names[each.effect]} {each.value:.0%}" for each in found[:5])
     more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
     message = f"the new rows look like another table's ({told}{more}; refresh.drift.halt is {limit:g})"
     if not allowed:
         raise BadTableError(
             f"{message}; the champion stays",
-            "look for swapped units, other codes or empty columns; if the rows are right, add --allow-drift",
+            "look for swapped units, other codes or empty columns; name columns that move on by nature, such as "
+            "further dates, in refresh.drift.ignore; if the rows are right, add --allow-drift",
         )
     run.log.warn(f"{message}; accepted, as --allow-drift says")
 
@@ -93,7 +97,8 @@ def triggers(
 
     wanted, champion = settings.refresh, start.champion
     if champion is None:
-        return [Trigger("forced", force), Trigger("no_champion", True, note="there is no champion yet")]
+        note = "the one that was is lost" if start.named else "there is none yet"
+        return [Trigger("forced", force), Trigger("no_champion", True, note=note)]
     manifest, columns = champion.manifest, columns_since(champion, incoming.schema)
     keys = changed_keys(start.state.settings or {}, start.settings)
     others = changed_keys(manifest.versions, versions())

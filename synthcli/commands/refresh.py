@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from synthcli.commands.succession import Challenger
     from synthcli.config import Config
     from synthcli.registry import Version
+    from synthcli.upkeep import SourceFile
 
 
 @command
@@ -83,7 +84,7 @@ def _case(settings: Config, out: Path) -> Case:
             "standard input cannot be looked at again at the next refresh", "name a file, a glob or a folder"
         )
     now, state = datetime.now(UTC), upkeep.read(out)
-    files = upkeep.look((part.path for part in files_of(path)), state.files, time.time_ns())
+    files = _distinct(upkeep.look((part.path for part in files_of(path)), state.files, time.time_ns()))
     plain = as_plain(settings)
     data = {key: value for key, value in plain["data"].items() if key != "path"}
     fit = {"data": data, "protection": plain["protection"], "synthesizer": plain["synthesizer"],
@@ -93,10 +94,26 @@ def _case(settings: Config, out: Path) -> Case:
     if named:
         with suppress(SynthcliError):
             champion = resolve(out, "champion")
-    deciding = {**fit, "split": plain["split"], "validate": plain["validate"], "refresh": judged}
+    deciding = {**fit, "split": plain["split"], "validate": plain["validate"], "refresh": judged,
+                "rows": settings.sample.rows}  # fmt: skip
     return Case(
         out, now, state, files, deciding, fingerprint(fit), named, champion, champion is not None and intact(champion)
     )
+
+
+def _distinct(files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
+    """Return the files; raises ``BadTableError`` for one that is there twice, of whose rows some would be learned."""
+    from synthcli.errors import BadTableError
+
+    seen: dict[str, str] = {}
+    for file in files:
+        if file.sha256 in seen:
+            raise BadTableError(
+                f"{Path(file.path).name} has the same content as {Path(seen[file.sha256]).name}; the champion stays",
+                "remove one of the two",
+            )
+        seen[file.sha256] = file.path
+    return files
 
 
 def _refreshed(
@@ -117,13 +134,20 @@ def _refreshed(
     from synthcli.commands.remembering import decision
     from synthcli.drift import measure_drift, suspicious
 
-    incoming = receive(run, settings, start.out, allow_schema_change=allow_schema_change)
+    incoming = receive(run, settings, start.out, allow_schema_change=allow_schema_change, allow_drift=allow_drift)
+    if start.named and not start.intact:
+        run.log.warn("the champion is lost, or its files are not those that were published: it is replaced")
     known, lacking = reference(start, incoming)
     drift = None
     if known is not None:
         with run.log.phase("drift") as phase:
             ignored = {*settings.refresh.drift.ignore, *([settings.data.time] if settings.data.time else [])}
             drift = measure_drift(known, incoming.fitted, incoming.schema, settings.run.seed, ignored, phase.update)
+        if drift.replaced and not incoming.divided.rule.by:
+            run.log.warn(
+                "most known rows are gone or changed: where rows of the same person or thing are updated, name what "
+                "tells them apart in split.by, else one version's training rows are another one's holdout"
+            )
         found = suspicious(drift, settings.refresh.drift.halt)
         if found:
             ask_first(run, found, settings.refresh.drift.halt, allow_drift)

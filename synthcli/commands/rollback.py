@@ -23,7 +23,7 @@ def rollback(
 ) -> Outcome:
     """Make an earlier version the champion; the one that was is ``previous`` from then on."""
     from synthcli.errors import MissingFileError
-    from synthcli.registry import aliases, lock, record, resolve, set_aliases, verify
+    from synthcli.registry import aliases, events, lock, record, resolve, set_aliases, verify
 
     out = Path(run.settings().run.output_dir)
 
@@ -45,6 +45,8 @@ def rollback(
         return _outcome(run, *chosen())
     with lock(out):
         found, before = chosen()
+        if not any(each.get("event") == "promoted" and each.get("version") == found.number for each in events(out)):
+            run.log.warn(f"version {found.name} was never promoted by a refresh: no gate has judged it")
         if found.number != before:
             set_aliases(out, {"champion": found.number} | ({} if before is None else {"previous": before}))
             moment = datetime.now(UTC).isoformat(timespec="seconds")

@@ -230,7 +230,7 @@ def _judged(
         judged.verdicts,
         kinds={column.name: column.kind.value for column in incoming.schema},
         inputs={
-            "train": {"path": str(folder.train), "rows": incoming.fitted.height,
+            "train": {"path": f"{folder.train}, less its inner slot", "rows": incoming.fitted.height,
                       "sha256": found.version.manifest.train["sha256"]},
             "holdout": {"path": str(folder.holdout), "rows": incoming.holdout.height,
                         "sha256": content_sha256([folder.holdout])},
