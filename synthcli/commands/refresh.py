@@ -56,6 +56,8 @@ def refresh(
 
     settings = run.settings(data__path=str(data) if data else None, run__seed=run.seed)
     out = Path(settings.run.output_dir)
+    if not out.exists():
+        _source(settings)  # a mistyped name leaves no directory behind
     if run.dry_run:
         return _refreshed(run, settings, _case(settings, out), force, explain, allow_schema_change, allow_drift)
     with lock(out), failures_recorded(out):
@@ -71,20 +73,11 @@ def _case(settings: Config, out: Path) -> Case:
     from synthcli import upkeep
     from synthcli.commands.reasons import Case
     from synthcli.config import as_plain
-    from synthcli.errors import SynthcliError, UsageError
+    from synthcli.errors import SynthcliError
     from synthcli.registry import aliases, fingerprint, intact, resolve
-    from synthcli.tables.files import STANDARD_INPUT
-    from synthcli.tables.files import resolve as files_of
 
-    path = settings.data.path
-    if path is None:
-        raise UsageError("no table given", "name it: synthcli refresh DATA, or set data.path in the configuration")
-    if STANDARD_INPUT in ([path] if isinstance(path, str) else path):
-        raise UsageError(
-            "standard input cannot be looked at again at the next refresh", "name a file, a glob or a folder"
-        )
     now, state = datetime.now(UTC), upkeep.read(out)
-    files = _distinct(upkeep.look((part.path for part in files_of(path)), state.files, time.time_ns()))
+    files = _distinct(upkeep.look(_source(settings), state.files, time.time_ns()))
     plain = as_plain(settings)
     data = {key: value for key, value in plain["data"].items() if key != "path"}
     fit = {"data": data, "protection": plain["protection"], "synthesizer": plain["synthesizer"],
@@ -99,6 +92,21 @@ def _case(settings: Config, out: Path) -> Case:
     return Case(
         out, now, state, files, deciding, fingerprint(fit), named, champion, champion is not None and intact(champion)
     )
+
+
+def _source(settings: Config) -> tuple[Path, ...]:
+    """Return the files of the real table; raises ``UsageError`` where none is named or it cannot be read again."""
+    from synthcli.errors import UsageError
+    from synthcli.tables.files import STANDARD_INPUT, resolve
+
+    path = settings.data.path
+    if path is None:
+        raise UsageError("no table given", "name it: synthcli refresh DATA, or set data.path in the configuration")
+    if STANDARD_INPUT in ([path] if isinstance(path, str) else path):
+        raise UsageError(
+            "standard input cannot be looked at again at the next refresh", "name a file, a glob or a folder"
+        )
+    return tuple(part.path for part in resolve(path))
 
 
 def _distinct(files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:

@@ -41,8 +41,9 @@ def rollback(
         verify(found)
         return found, known.get("champion")
 
+    found, before = chosen()  # what is not there leaves no directory behind
     if run.dry_run:
-        return _outcome(run, *chosen())
+        return _outcome(run, found, before)
     with lock(out):
         found, before = chosen()
         if not any(each.get("event") == "promoted" and each.get("version") == found.number for each in events(out)):

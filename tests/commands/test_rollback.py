@@ -165,3 +165,9 @@ def test_a_held_lock_exits_75(call, place: Place) -> None:
         assert tree(place.out) == before
     assert (ended.code, ended.document["error"]["kind"]) == (75, "lock")
     assert str(pid) in ended.document["error"]["message"]
+
+
+def test_a_mistyped_directory_is_not_made(call, tmp_path: Path) -> None:
+    assert call("rollback", "--out", tmp_path / "nowhere").code == 3
+    assert call("refresh", tmp_path / "nofile.csv", "--out", tmp_path / "nowhere").code == 3
+    assert not (tmp_path / "nowhere").exists()
