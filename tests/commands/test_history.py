@@ -10,6 +10,8 @@ from growing import Place, started, tree
 
 from synthcli.app import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:

@@ -180,6 +180,7 @@ def test_a_setting_that_decides_a_fit_is_a_reason(refresh, place: Place, change:
     assert named in note.split(", ")
 
 
+@pytest.mark.slow
 def test_a_setting_that_decides_no_fit_is_no_reason(refresh, place: Place) -> None:
     for change in ("validate.fail_on=warning", "refresh.margin=0.1", "refresh.drift.psi=0.3", "sample.rows=9"):
         assert refresh(place, "--dry-run", "--set", change).document["result"]["outcome"] == "kept"
@@ -304,6 +305,7 @@ def test_a_dry_run_of_what_has_to_stop_stops_and_writes_nothing(refresh, place: 
     assert tree(place.folder) == before
 
 
+@pytest.mark.slow
 def test_explained_every_reason_and_the_drift_of_each_column_is_shown(call, place: Place) -> None:
     place.add(4)
     words = ["refresh", "-c", place.config, "--dry-run"]
@@ -373,6 +375,7 @@ def test_other_columns_stop_a_refresh(refresh, place: Place, change: Any, told: 
     assert refresh(place).code == 3, "what stopped a refresh stops the next one"
 
 
+@pytest.mark.slow
 def test_a_new_column_is_learned_where_a_person_accepts_it(refresh, place: Place) -> None:
     with_columns(place, new)
     ended = refresh(place, "--allow-schema-change")
@@ -495,6 +498,7 @@ def test_a_generator_that_copies_is_turned_away_by_privacy_alone(refresh, place:
     assert (again.code, again.document["result"]["outcome"]) == (0, "unchanged")
 
 
+@pytest.mark.slow
 def test_a_gate_that_fails_turns_a_challenger_away_and_its_number_is_gone(refresh, place: Place) -> None:
     before = generators(place)
     ended = refresh(place, "--force", "--set", IMPOSSIBLE)
@@ -598,6 +602,7 @@ def test_a_champion_whose_manifest_cannot_be_read_is_replaced(refresh, place: Pl
     assert place.aliases()["champion"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True])
 def test_without_the_counts_of_what_it_learned_from_a_champion_is_refitted_with_new_rows(
     refresh, place: Place, damaged: bool
@@ -807,6 +812,7 @@ def test_columns_that_the_split_s_rule_needs_are_accepted_and_the_holdout_is_dra
     assert refresh(place).document["result"]["outcome"] == "unchanged"
 
 
+@pytest.mark.slow
 def test_columns_that_the_champion_lacks_stay_a_reason(refresh: Callable[..., Any], place: Place) -> None:
     with_columns(place, lambda part: part.with_columns(extra=pl.col("size").round(0)))
     impossible = "validate.gates_add=[{metric: accuracy.bivariate, min: 1.5}]"
@@ -816,6 +822,7 @@ def test_columns_that_the_champion_lacks_stay_a_reason(refresh: Callable[..., An
     assert "schema" in met(ended)
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_split_is_not_compared(refresh: Callable[..., Any], place: Place) -> None:
     shutil.rmtree(place.out / "split")
     ended = refresh(place, "--set", "split.salt=other", "--set", "refresh.inner=0.1")
@@ -879,6 +886,7 @@ def test_a_column_to_ignore_that_is_not_there_is_refused(refresh, place: Place) 
     assert (ended.code, ended.document["error"]["kind"]) == (2, "config")
 
 
+@pytest.mark.slow
 def test_after_a_renewed_split_and_a_rejection_the_next_refresh_works(refresh, place: Place) -> None:
     for number in (1, 2, 3):
         place.write(number, month(number).rename({"weight": "mass"}))

@@ -9,6 +9,8 @@ from growing import Place, held, started, tree
 
 from synthcli.artifacts import sha256
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Place:
