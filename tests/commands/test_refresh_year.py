@@ -148,11 +148,11 @@ def test_a_year_of_refreshes(year: Year) -> None:
     assert _looks(year) == looks
     assert year.aliases()["champion"] == 6
 
-    # The rest of the year.
+    # The rest of the year. November alone is a tenth of the rows no more, and no column of it drifts.
     for month in range(7, 13):
         year.arrive(month)
         outcomes[month] = year.refresh().document["result"]["outcome"]
-    assert [outcomes[month] for month in range(7, 13)] == ["promoted"] * 6
+    assert [outcomes[month] for month in range(7, 13)] == ["promoted"] * 4 + ["kept", "promoted"]
 
     # No version ever learned from a row that is reserved, then or later, or from one that generators are compared on.
     assert len(year.trained) > 12_000
@@ -163,12 +163,12 @@ def test_a_year_of_refreshes(year: Year) -> None:
     # What stands at the end: four versions, champion and previous among them, and every look counted.
     events = [json.loads(line) for line in (year.out / "generators" / "events.jsonl").read_text().splitlines()]
     names = [event["event"] for event in events]
-    assert (names.count("promoted"), names.count("rejected"), names.count("kept")) == (11, 2, 1)
+    assert (names.count("promoted"), names.count("rejected"), names.count("kept")) == (10, 2, 2)
     assert names.count("stopped") == 3
-    assert [event["look"] for event in events if event["event"] == "look"] == list(range(1, 13))
+    assert [event["look"] for event in events if event["event"] == "look"] == list(range(1, 12))
     assert len(list((year.out / "generators").glob("[0-9]*"))) == 4
     ended = year.call("history", "-c", config, "--json")
-    assert [run["event"] for run in ended.document["result"]["runs"]].count("promoted") == 11
+    assert [run["event"] for run in ended.document["result"]["runs"]].count("promoted") == 10
 
 
 def _looks(year: Year) -> int:
