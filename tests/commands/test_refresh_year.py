@@ -148,7 +148,7 @@ def test_a_year_of_refreshes(year: Year) -> None:
     assert _looks(year) == looks
     assert year.aliases()["champion"] == 6
 
-    # The rest of the year. November alone is a tenth of the rows no more, and no column of it drifts.
+    # The rest of the year. In November less than a tenth of the rows are new, and nothing drifts by its limit.
     for month in range(7, 13):
         year.arrive(month)
         outcomes[month] = year.refresh().document["result"]["outcome"]
