@@ -6,7 +6,6 @@ it works. Importing this module loads none of polars, numpy, pandas, sklearn, sd
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -24,7 +23,7 @@ from typer.core import TyperCommand, TyperGroup
 from synthcli import __version__
 from synthcli.commands.envelope import error_document, print_document
 from synthcli.commands.running import ClosedPipeError
-from synthcli.errors import EngineError, SynthcliError, UsageError
+from synthcli.errors import EngineError, SynthcliError, UsageError, no_room
 from synthcli.progress import log_line
 
 #: Every command with its one line of help, in the order of the pipeline; each lives in the module of its name.
@@ -151,7 +150,7 @@ def _foreseen(error: BaseException) -> SynthcliError:
     if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
         message = f"{error.filename}: a file stands where a folder is needed"
         return _chained(UsageError(message, "name another folder with --out"), error)
-    if _no_room(error):
+    if no_room(error):
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename is not None else ""
         return _chained(EngineError(f"{where}no space left on device", "make room, and run it again"), error)
     if isinstance(error, OSError) and error.filename is not None:
@@ -159,12 +158,6 @@ def _foreseen(error: BaseException) -> SynthcliError:
         return _chained(EngineError(message, "check the path, its permissions and the free space"), error)
     hint = "run it again with --debug for a traceback, which may quote cells of your data; please report it"
     return _chained(EngineError(f"unexpected {type(error).__name__}", hint), error)
-
-
-def _no_room(error: BaseException) -> bool:
-    """Whether a disk is full; a library that writes by itself tells the system's number in words only."""
-    full = (errno.ENOSPC, errno.EDQUOT)
-    return getattr(error, "errno", None) in full or any(f"os error {number})" in str(error) for number in full)
 
 
 def _usage_hint(error: Any) -> str:

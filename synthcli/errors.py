@@ -7,6 +7,7 @@ them and exits.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -87,3 +88,9 @@ class LockHeldError(SynthcliError):
 
 class EngineError(SynthcliError):
     """A generator or library failed for a reason that is neither the user's input nor their configuration."""
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether a disk is full; a library that writes by itself tells the system's number in words only."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in full or any(f"os error {number})" in str(error) for number in full)

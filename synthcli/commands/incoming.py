@@ -157,12 +157,11 @@ def _check_repeats(run: Run, table: pl.DataFrame, folder: SplitFolder, rule: Spl
     A file that is there twice, or exports that overlap, put copies of reserved rows into the training part. How often
     a real row equals one of the training part by nature is known from the holdout.
     """
-    parts = [pl.read_parquet(path) for path in folder.parts(rule).values() if path.is_file()]
     if not folder.train.is_file() or not folder.holdout.is_file():
         return
-    before = np.concatenate([row_keys(part, rule.columns) for part in parts])
+    # A split by time, which has a third part, is not refreshed.
     trained, reserved = (row_keys(pl.read_parquet(path), rule.columns) for path in (folder.train, folder.holdout))
-    known, times = np.unique(before, return_counts=True)
+    known, times = np.unique(np.concatenate([trained, reserved]), return_counts=True)
     keys = row_keys(table, rule.columns)
     slot = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     new = keys[occurrences(keys) >= np.where(known[slot] == keys, times[slot], 0)]

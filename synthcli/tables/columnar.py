@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from synthcli.errors import BadTableError
+from synthcli.errors import BadTableError, no_room
 from synthcli.forms import dtype_name
 from synthcli.tables.text import check_names
 
@@ -66,7 +66,7 @@ def readable(name: str, onto: Path | None = None) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        if onto is not None and _no_room(error):
+        if onto is not None and no_room(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(onto)) from None
         raise BadTableError(
             f"{name}: the file is damaged or changes while it is read", "write the file again"
@@ -81,13 +81,6 @@ def readable_batches(batches: Iterator[pl.DataFrame], name: str) -> Iterator[pl.
         if batch is None:
             return
         yield batch
-
-
-def _no_room(error: BaseException) -> bool:
-    """Whether the engine ran out of room on the disk; of the system's numbers it tells in words only."""
-    known = getattr(error, "errno", None)
-    full = (errno.ENOSPC, errno.EDQUOT)
-    return known in full or any(f"os error {number}" in str(error) for number in full)
 
 
 def _check_ends(path: Path, name: str) -> None:
