@@ -27,6 +27,8 @@ TOOL = f"synthcli {__version__}"
 Kind = Literal["real", "synthetic", "augmented"]
 #: Standard input, which has no file that could be described.
 STANDARD_INPUT = Path("-")
+#: What a sidecar's name ends in, after the name of the file that it is about.
+SIDECAR = ".lineage.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def with_found(lineage: Lineage, found: Parent, rows: int) -> Lineage:
 
 def sidecar(path: Path) -> Path:
     """Return where the lineage of the file ``path`` stands."""
-    return path.with_name(f"{path.name}.lineage.json")
+    return path.with_name(f"{path.name}{SIDECAR}")
 
 
 def write_sidecar(path: Path, lineage: Lineage, rows: int, digest: str | None = None) -> Path:
@@ -215,6 +217,11 @@ def of_source(paths: Sequence[Path], rows: int) -> Origin:
 def content_sha256(paths: Sequence[Path]) -> str | None:
     """Return one SHA-256 for the content of a source's files, in their order; a single file's is its own."""
     return _joined([sha256(path) if path != STANDARD_INPUT else None for path in paths])
+
+
+def joined_sha256(digests: Sequence[str]) -> str:
+    """Return the one SHA-256 for files with these, in their order, as :func:`content_sha256` does."""
+    return str(_joined(digests))
 
 
 def _joined(digests: Sequence[str | None]) -> str | None:

@@ -60,6 +60,11 @@ class Bottom:
         kept = merged[: self.capacity].copy()
         return replace(self, threshold=int(kept[-1]), keys=kept)
 
+    def merged(self, other: Bottom) -> Self:
+        """Return the sketch of both streams together."""
+        threshold = min(self.threshold, other.threshold)
+        return replace(self, threshold=threshold, keys=_up_to(self.keys, threshold)).add(other.keys)
+
 
 class Tally(NamedTuple):
     """Rows that were looked at, those among them that match, and how many independent rows they are worth.

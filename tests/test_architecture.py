@@ -55,6 +55,8 @@ HOMES = {
     "imblearn": {"augmentation"},
     "filelock": {"registry"},
     "xxhash": {"rowkeys"},
+    "dask": {"executors"},
+    "distributed": {"executors"},
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,7 @@ class Simulation:
     holdout: Source
     case: Case
     mark: str
-    workers: int
+    workers: int | str
 
     @property
     def section(self) -> CollapseSection:
@@ -94,18 +94,19 @@ def collapse_sim(
     synthesizer: Annotated[
         str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes side by side (default: one a processor).")] = None,
+    workers: Workers = None,
     train: Annotated[Path | None, typer.Option(help="Real table (default: the split's training part).")] = None,
     allow_synthetic: Annotated[
         bool, typer.Option("--allow-synthetic", help="Take synthetic rows for real ones, and say so.")
     ] = False,
 ) -> Outcome:
     """Iterate the generator on its own output: does it collapse, and how much fresh data prevents that?"""
+    from synthcli.executors import as_workers
     from synthcli.registry import lock
 
     settings = run.settings(
         run__seed=run.seed,
-        run__workers=workers,
+        run__workers=as_workers(workers),
         synthesizer__kind=synthesizer,
         collapse_sim__generations=generations,
         collapse_sim__chains=chains,
@@ -131,8 +132,8 @@ def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic:
     from synthcli.commands.inputs import check_target
     from synthcli.commands.learning import check_constraints, load, provenance, refuse_reserved
     from synthcli.errors import HoldoutRowsError
+    from synthcli.executors import chosen
     from synthcli.metrics.privacy import holdout_was_seen
-    from synthcli.parallel import processors
     from synthcli.versions import versions
 
     out = Path(settings.run.output_dir)
@@ -157,8 +158,7 @@ def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic:
     _check_temperature(case)
     _check_metrics(case)
     mark = _mark(case, versions())
-    workers = processors() if settings.run.workers == "auto" else settings.run.workers
-    return Simulation(settings, out, learned, origin, holdout, case, mark, workers)
+    return Simulation(settings, out, learned, origin, holdout, case, mark, chosen(settings.run.workers))
 
 
 def _case(
@@ -381,17 +381,22 @@ def _running(
 ) -> Iterator[tuple[tuple[Arm, int], Trajectory]]:
     """Yield the missing chains as they are done, from as many processes as there are workers."""
     from synthcli.collapse.chains import run_task
-    from synthcli.executors import each_done, executor
+    from synthcli.executors import at_most, each_done, executor
 
     if not missing:
         return
     simulation.case.save(simulation.chains)
-    workers = min(simulation.workers, len(missing))
-    calls = (((arm, chain), run_task, (str(simulation.chains), arm, chain)) for arm, chain in missing)
-    with executor(workers) as pool:
-        for key, trajectory in each_done(pool, calls, workers if workers == 1 else 2 * workers):
+    folder = str(simulation.chains.resolve())  # a worker may have another working directory
+    calls = (((arm, chain), run_task, (folder, arm, chain)) for arm, chain in missing)
+    with executor(at_most(simulation.workers, len(missing))) as pool:
+        for key, trajectory in each_done(pool, calls, called=_called):
             tell(key)
             yield key, trajectory
+
+
+def _called(key: tuple[Arm, int]) -> str:
+    arm, chain = key
+    return f"chain {chain} of {arm.name}"
 
 
 def _file(arm: Arm, chain: int) -> str:
@@ -432,6 +437,7 @@ def _planned(run: Run, simulation: Simulation) -> Outcome:
     """Measure one generation and say what the whole would take, and whether it could decide anything."""
     from synthcli.collapse.plan import doubts, first_arms, half_widths, planned_search, seconds
     from synthcli.collapse.regimes import rows_learned
+    from synthcli.executors import counted
     from synthcli.reports.terminal import facts_report
 
     section, case = simulation.section, simulation.case
@@ -439,7 +445,7 @@ def _planned(run: Run, simulation: Simulation) -> Outcome:
     search = planned_search(section, case.rows)
     with run.log.phase("probe"):
         cost, megabytes = _probe(case)
-    workers = min(simulation.workers, section.chains * len(arms))
+    workers = min(counted(simulation.workers), section.chains * len(arms))
     first, more = (seconds(some, section.chains, cost, workers) if some else 0.0 for some in (arms, search))
     # The probe learned n rows; the last generation of a growing regime learns more.
     most = max(rows_learned(arm) - rows_learned(replace(arm, generations=arm.generations - 1)) for arm in arms)
@@ -585,7 +591,6 @@ def _document(simulation: Simulation, chains: Chains, table: Path) -> dict[str, 
             "real_weight": simulation.section.real_weight,
             "training_rows": case.train.height,
             "reservoir": simulation.reservoir,
-            "workers": simulation.workers,
         },
         metrics=findings.metric_findings(chains, case.metrics),
         arms=arms,

@@ -267,12 +267,17 @@ def _repeated(cells: pl.DataFrame, name: str, dtype: pl.DataType, rows: int) -> 
     return known.new_from_index(0, rows)
 
 
-def chunks(asked: Sequence[Group], size: int) -> Iterator[Chunk]:
-    """Yield the output's chunks of ``size`` rows, the last one maybe fewer."""
-    total = sum(group.rows for group in asked)
-    for number, start in enumerate(range(0, total, size)):
-        rows = min(size, total - start)
-        yield Chunk(number, start, rows, frame(asked, start, rows))
+def chunks(
+    asked: Sequence[Group], size: int, *, start: int = 0, rows: int | None = None, number: int = 0
+) -> Iterator[Chunk]:
+    """Yield the output's chunks of ``size`` rows, the last one maybe fewer.
+
+    A stretch of the output of ``rows`` rows (default: all) begins at row ``start`` with the chunk ``number``.
+    """
+    end = sum(group.rows for group in asked) if rows is None else start + rows
+    for place, at in enumerate(range(start, end, size), number):
+        here = min(size, end - at)
+        yield Chunk(place, at, here, frame(asked, at, here))
 
 
 @dataclass

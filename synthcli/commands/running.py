@@ -81,6 +81,16 @@ class Run:
         return shlex.join(parts)
 
 
+#: The option of the commands that have work for several.
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N|tcp://HOST:PORT",
+        help="Processes side by side (default: one a processor), or a Dask cluster's scheduler.",
+    ),
+]
+
 _COMMON: dict[str, tuple[Any, Any]] = {
     "config_file": (
         Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (YAML).")],

@@ -10,35 +10,28 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
-    from synthcli.commands.conditions import Account, Chunk, Group
+    from synthcli.commands.drawing import Asked
     from synthcli.commands.matches import Matches
     from synthcli.commands.provenance import Emission
+    from synthcli.commands.sharding import Folder, Shard, State
     from synthcli.config import Config
     from synthcli.config import Format as FormatName
     from synthcli.lineage import Lineage
     from synthcli.progress import Phase
     from synthcli.registry import Version
     from synthcli.schema import Schema
-    from synthcli.synthesizers.assembly import TableGenerator
-    from synthcli.synthesizers.protocol import Completed
-
-#: Rows drawn and written at a time. A constant: the rows that a seed gives depend on it.
-CHUNK = 50_000
 
 
 class Format(StrEnum):
@@ -47,31 +40,6 @@ class Format(StrEnum):
     PARQUET = "parquet"
     CSV = "csv"
     JSONL = "jsonl"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of the rows: chunk by chunk, in ``groups`` of conditions or by a table, the file ``given``.
-
-    The account is kept while the chunks go by.
-    """
-
-    rows: int
-    chunks: Iterator[Chunk]
-    account: Account
-    groups: tuple[Group, ...] = ()
-    given: str | None = None
-
-    def result(self) -> dict[str, Any]:
-        """Return the account for the JSON document; empty where rows are drawn freely."""
-        made = self.account.made
-        if self.given is not None:
-            return {"given": {"rows": self.rows, "made": sum(made)}}
-        parts = [
-            {"where": dict(group.where), "wanted": group.rows, "made": done}
-            for group, done in zip(self.groups, made, strict=True)
-        ]
-        return {"conditions": parts} if any(group.where for group in self.groups) else {}
 
 
 @command
@@ -97,16 +65,29 @@ def sample(
     partial: Annotated[
         bool, typer.Option("--partial", help="Write the rows that can be made where others cannot.")
     ] = False,
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="Write a folder of so many Parquet files, drawn side by side.")
+    ] = None,
+    workers: Workers = None,
 ) -> Outcome:
     """Draw synthetic rows from a fitted generator."""
+    from synthcli.executors import as_workers
     from synthcli.registry import resolve, verify
 
     _check_options(run, output, rows, where, given)
-    settings = run.settings(sample__rows=rows, sample__seed=run.seed, sample__format=format.value if format else None)
+    _check_shards(shards, workers, output, format, given)
+    settings = run.settings(
+        sample__rows=rows,
+        sample__seed=run.seed,
+        sample__format="parquet" if shards else format.value if format else None,
+        run__workers=as_workers(workers),
+    )
     out = Path(settings.run.output_dir)
     version = resolve(out, generator)
     verify(version)
     _check_rejection(settings, version)
+    if shards:
+        return _data_set(run, settings, out, version, shards, output, rows, where or [], partial)
     seed = _seed(settings)
     target, chosen = _target(output, format is not None, settings, out)
     _spare_inputs(target, settings, out, given)
@@ -123,6 +104,122 @@ def sample(
         return _outcome(run, planned, {} if target is None else {"synthetic": target}, target is None)
     result, wrote = _emitted(run, settings, out, version, asked, seed, target, chosen, partial)
     return _outcome(run, result, wrote, target is None)
+
+
+def _data_set(
+    run: Run,
+    settings: Config,
+    out: Path,
+    version: Version,
+    count: int,
+    output: str | None,
+    rows: int | None,
+    where: list[str],
+    partial: bool,
+) -> Outcome:
+    """Draw a data set of ``count`` shards; what an earlier run left complete of the same one is kept."""
+    from synthcli.commands.drawing import CHUNK
+    from synthcli.commands.sharding import Folder, State, divided, plan_of
+    from synthcli.errors import UsageError
+    from synthcli.registry import lock
+
+    target = Path(output) if output is not None else out / "synthetic" / "shards"
+    _spare_inputs(target, settings, out, None, folder=True)
+    mark = hashlib.sha256(f"{out.resolve()}\n{target.resolve()}".encode()).hexdigest()[:12]
+    place, state = Folder.at(target, mark), State(out / "synthetic" / f".shards-{mark}")
+    place.check()
+    asked = _conditions(run, settings, _schema(version), rows, where, int(version.manifest.train["rows"]))
+    if count > asked.rows:
+        raise UsageError(
+            f"--shards {count:,}: more shards than the {asked.rows:,} rows", f"take at most --shards {asked.rows}"
+        )
+    plan = plan_of(settings, version, asked, count, CHUNK, partial)
+    if run.dry_run:
+        seed = _seed(settings)
+        planned = {**_told_of(version, seed, "parquet"), "rows": asked.rows, "shards": count}
+        return _outcome(run, planned, {"synthetic": target}, False)
+    with lock(state.folder.parent):
+        before = state.begun() or {}
+        known = before.get("plan") == plan
+        unsaid = known and settings.sample.seed is None  # then that of the run that goes on
+        seed = int(before["seed"]) if unsaid else _seed(settings)
+        if not (known and before["seed"] == seed and place.staging.is_dir()):
+            state.begin({"plan": plan, "seed": seed})
+            place.begin()
+        wanted = divided(asked.rows, count, CHUNK)
+        result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial)
+    return _outcome(run, result, {"synthetic": target, **wrote}, False)
+
+
+def _in_shards(
+    run: Run,
+    settings: Config,
+    out: Path,
+    version: Version,
+    asked: Asked,
+    seed: int,
+    place: Folder,
+    state: State,
+    wanted: Sequence[Shard],
+    partial: bool,
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Draw the shards that are missing, put the data set into place, and keep the sketch of its rows."""
+    from synthcli.commands.drawing import CHUNK, lacking
+    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
+    from synthcli.commands.sharding import Job, calls, missing, part_name, together
+    from synthcli.executors import at_most, chosen, each_done, executor
+    from synthcli.lineage import joined_sha256
+    from synthcli.sketches import write as write_sketch
+
+    schema, lineage = _schema(version), sample_lineage(version, seed)
+    matches = _matches(run, settings, version, schema, "parquet")
+    once = state.remember(matches.once) if matches is not None else None
+    folder, tries = version.folder.resolve(), settings.sample.max_tries
+    job = Job(folder, version.manifest.fingerprint, asked.groups, CHUNK, seed, tries, partial, place.work,
+              lineage.metadata(), once)  # fmt: skip
+    names = [part_name(shard.number, len(wanted)) for shard in wanted]
+    found, left = missing(state, place, wanted)
+    if found:
+        run.log.info(f"{len(found):,} of {len(wanted):,} shards were complete already")
+    kept, workers = len(found), at_most(chosen(settings.run.workers), len(left))
+    with run.log.phase("sample") as phase, executor(workers) as pool:
+        told = _shards_told(phase, wanted, left)
+        for shard, (path, done) in each_done(pool, calls(job, left), called=lambda shard: _called(shard, names)):
+            place.take(path, names[shard.number], lineage, done)
+            state.keep(names[shard.number], done)
+            found[shard.number] = done
+            told(shard)
+    drawn = [found[shard.number] for shard in wanted]
+    emission = Emission(schema, "parquet", together(drawn, asked, matches), sum(each.rows for each in drawn))
+    with run.log.phase("sketch"):
+        digest = joined_sha256([each.sha256 for each in drawn])
+        learned_from = training_file(run, settings, version, emission, out)
+        kept_sketch = emission_sketch(out, emission, digest, lineage.depth, learned_from)
+        sketch = write_sketch(out / "sketches", kept_sketch)
+    place.finish(names)
+    state.end()
+    if not asked.account.complete:
+        run.log.warn(lacking(asked, matches, tries))
+    repeats = {"training_matches": matches.result()} if matches is not None else {}
+    result = {**_told_of(version, seed, "parquet"), "rows": emission.rows, "shards": len(wanted), "kept": kept}
+    return {**result, **asked.result(), **repeats}, {"sketch": sketch}
+
+
+def _called(shard: Shard, names: Sequence[str]) -> str:
+    return f"shard {shard.number} ({names[shard.number]}, {shard.rows:,} rows)"
+
+
+def _shards_told(phase: Phase, wanted: Sequence[Shard], left: Sequence[Shard]) -> Callable[[Shard], None]:
+    """Return what is told of each shard that is done, and tells how many are, and how fast."""
+    started, done, rows = time.monotonic(), len(wanted) - len(left), 0
+
+    def tell(shard: Shard) -> None:
+        nonlocal done, rows
+        done, rows = done + 1, rows + shard.rows
+        speed = rows / max(time.monotonic() - started, 1e-3)
+        phase.update(done / len(wanted), f"{done:,} of {len(wanted):,} shards, {speed:,.0f} rows/s")
+
+    return tell
 
 
 def drawn_anew(run: Run, settings: Config, out: Path, version: Version) -> tuple[dict[str, Any], dict[str, Path]]:
@@ -159,6 +256,7 @@ def _emitted(
     partial: bool,
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Draw the rows, write them with their lineage, and keep their sketch; the version's files have been verified."""
+    from synthcli.commands.drawing import drawn, lacking
     from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
     from synthcli.sketches import write as write_sketch
     from synthcli.synthesizers.assembly import TableGenerator
@@ -176,10 +274,10 @@ def _emitted(
 
     tries = settings.sample.max_tries
     with run.log.phase("sample") as phase:
-        drawn = _drawn(model, asked, matches, seed, tries, partial)
-        wrote, digest = _write(emission.noted(_told(drawn, asked, phase)), emission, lineage, target, keep)
+        rows = drawn(model, asked, matches, seed, tries, partial)
+        wrote, digest = _write(emission.noted(_told(rows, asked, phase)), emission, lineage, target, keep)
     if not asked.account.complete:
-        run.log.warn(_lacking(asked, matches, tries))
+        run.log.warn(lacking(asked, matches, tries))
     found = {"training_matches": matches.result()} if matches is not None else {}
     result = {**_told_of(version, seed, chosen), "rows": emission.rows, **asked.result(), **found}
     return result, {**wrote, "sketch": keep(digest)}
@@ -228,6 +326,7 @@ def _schema(version: Version) -> Schema:
 def _conditions(run: Run, settings: Config, schema: Schema, rows: int | None, where: list[str], learned: int) -> Asked:
     """Return what ``--where`` asks for; without any, as many free rows as are wanted."""
     from synthcli.commands.conditions import Account, chunks, doubts, groups
+    from synthcli.commands.drawing import CHUNK, Asked
 
     asked = groups(where, schema, rows, settings.sample.rows or learned, settings.data.missing)
     for doubt in doubts(asked, schema):
@@ -239,6 +338,7 @@ def _conditions(run: Run, settings: Config, schema: Schema, rows: int | None, wh
 def _given(run: Run, settings: Config, schema: Schema, given: str, format: FormatName) -> Asked:
     """Return what the table ``given`` asks for: its rows in order, their empty cells to be drawn."""
     from synthcli.commands.conditions import Account
+    from synthcli.commands.drawing import CHUNK, Asked
     from synthcli.commands.given import open_given
 
     rows, chunks = open_given(run, settings, schema, given, format, CHUNK)
@@ -257,63 +357,6 @@ def _matches(run: Run, settings: Config, version: Version, schema: Schema, forma
         return Matches(occurring_once(training_keys(run, settings, version, schema)), schema, format)
 
 
-def _drawn(
-    model: TableGenerator, asked: Asked, matches: Matches | None, seed: int, tries: int, partial: bool
-) -> Iterator[pl.DataFrame]:
-    """Yield the rows chunk by chunk, in order.
-
-    Where some cannot be made, ``partial`` leaves them out; else ``BadTableError`` ends it at that chunk.
-    """
-    from synthcli.errors import BadTableError
-
-    for chunk in asked.chunks:
-        drawn = _completed(model, chunk, seed, tries)
-        if matches is not None:
-            drawn = _without_matches(model, chunk, drawn, matches, seed, tries)
-        asked.account.add(chunk.start, drawn.made)
-        if not (partial or asked.account.complete):
-            raise BadTableError(
-                _lacking(asked, matches, tries),
-                "ask for what training rows have and no constraint excludes, raise sample.max_tries, or write the rest "
-                "with --partial",
-            )
-        yield drawn.table if drawn.made.all() else drawn.table.filter(drawn.made)
-
-
-def _without_matches(
-    model: TableGenerator, chunk: Chunk, drawn: Completed, matches: Matches, seed: int, tries: int
-) -> Completed:
-    """Return the chunk with rows drawn again that repeat a training record, under the same conditions."""
-    from synthcli.seeds import stage_seed
-
-    def redraw(rows: NDArray[np.intp], number: int) -> Completed:
-        given = None if chunk.given is None else chunk.given[rows]
-        again = chunk._replace(number=0, start=0, rows=len(rows), given=given)
-        return _completed(model, again, stage_seed(seed, "again", chunk.number, number), tries)
-
-    return matches.replaced(drawn, redraw)
-
-
-def _completed(model: TableGenerator, chunk: Chunk, seed: int, tries: int) -> Completed:
-    import numpy as np
-
-    from synthcli.synthesizers.protocol import Completed
-
-    if chunk.given is None:
-        return Completed(model.chunk(chunk.rows, seed, chunk.number, chunk.start), np.ones(chunk.rows, np.bool_))
-    return model.complete(chunk.given, seed, chunk.number, chunk.start, tries)
-
-
-def _lacking(asked: Asked, matches: Matches | None, tries: int) -> str:
-    """Return the account of the rows that could not be made."""
-    from synthcli.commands.matches import ROUNDS
-
-    told = asked.account.told(tries, numbered=asked.given is not None)
-    if matches is None or not matches.given_up:
-        return told
-    return f"{told}; {matches.given_up:,} of them repeated a training record in {ROUNDS} further draws"
-
-
 def _target(output: str | None, named: bool, settings: Config, out: Path) -> tuple[Path | None, FormatName]:
     """Return where to write (``None`` for stdout) and in which format; ``named`` tells that --format was given."""
     from synthcli.tables import format_of
@@ -329,8 +372,31 @@ def _target(output: str | None, named: bool, settings: Config, out: Path) -> tup
     return path, configured if named else format_of(path)
 
 
-def _spare_inputs(target: Path | None, settings: Config, out: Path, given: str | None) -> None:
-    """Raise ``UsageError`` where the output would replace real rows, the table to be filled, or a part of a model."""
+def _check_shards(
+    shards: int | None, workers: str | None, output: str | None, format: Format | None, given: str | None
+) -> None:
+    """Raise ``UsageError`` for options that shards do not go with, or that mean nothing without them."""
+    from synthcli.errors import UsageError
+
+    if not shards:
+        if workers is not None:
+            raise UsageError("--workers: one file is written by one process", "add --shards K to draw side by side")
+        return
+    if format not in (None, Format.PARQUET):
+        raise UsageError(f"--format {format} and --shards exclude each other: shards are Parquet files")
+    if output == "-":
+        raise UsageError("--output - and --shards exclude each other: shards are files", "name a folder")
+    if given is not None:
+        raise UsageError(
+            "--given and --shards exclude each other: a table is completed in its own order", "leave --shards out"
+        )
+
+
+def _spare_inputs(target: Path | None, settings: Config, out: Path, given: str | None, *, folder: bool = False) -> None:
+    """Raise ``UsageError`` where the output would replace real rows, the table to be filled, or a part of a model.
+
+    All that lies in a ``folder`` would be replaced.
+    """
     from glob import glob
 
     from synthcli.errors import UsageError
@@ -342,7 +408,8 @@ def _spare_inputs(target: Path | None, settings: Config, out: Path, given: str |
     # Nothing is opened: what is named may be a pipe, which can be read only once.
     inputs = {Path(path).resolve() for text in texts for path in (text, *glob(text))}
     kept = {(out / name).resolve() for name in ("split", "generators", "sketches")}
-    if {place, place.parent} & inputs or kept & set(place.parents):
+    replaced = folder and (place in kept or any(place in path.parents for path in inputs | kept))
+    if replaced or {place, place.parent} & inputs or kept & set(place.parents):
         raise UsageError(f"--output {target}: synthetic rows would replace an input", "write them elsewhere")
 
 
@@ -408,7 +475,7 @@ def _outcome(run: Run, result: dict[str, Any], wrote: dict[str, Path], streamed:
 
     facts = {
         "generator": f"{result['kind']}, version {result['version']:04d}",
-        "rows": f"{result['rows']:,}",
+        "rows": f"{result['rows']:,}" + (f" in {result['shards']:,} shards" if "shards" in result else ""),
         **_made_facts(result),
         "seed": f"{result['seed']} (--seed {result['seed']} gives the same rows again)",
     }

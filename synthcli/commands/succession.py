@@ -26,12 +26,11 @@ from synthcli.commands.running import Run
 from synthcli.config import Config, as_plain
 from synthcli.drift import Reference
 from synthcli.errors import EngineError, SynthcliError
-from synthcli.executors import each_done, executor
+from synthcli.executors import at_most, chosen, each_done, executor
 from synthcli.gate import Verdict, judge, passes
 from synthcli.holdout import SplitFolder
 from synthcli.lineage import content_sha256
 from synthcli.metrics.estimate import Estimate
-from synthcli.parallel import processors
 from synthcli.progress import Phase
 from synthcli.registry import Version, fingerprint
 from synthcli.reports.document import report_document
@@ -172,13 +171,11 @@ def _scores(
     settings: Config, judged: Case, folders: Mapping[str, Path], seeds: tuple[int, ...], phase: Phase
 ) -> dict[str, list[Score | str]]:
     """Return each side's scores in the seeds' order; in the place of a score that could not be made stands why."""
-    workers = processors() if settings.run.workers == "auto" else settings.run.workers
-    calls = [((side, place), _score, (folder, judged, seed))
+    calls = [((side, place), _score, (folder.resolve(), judged, seed))
              for place, seed in enumerate(seeds) for side, folder in folders.items()]  # fmt: skip
     found: dict[tuple[str, int], Score | str] = {}
-    workers = min(workers, len(calls))
-    with executor(workers) as pool:
-        for key, score in each_done(pool, calls, workers + 1):
+    with executor(at_most(chosen(settings.run.workers), len(calls))) as pool:
+        for key, score in each_done(pool, calls, called=lambda key: f"sample {key[1] + 1} of the {key[0]}"):
             found[key] = score
             phase.update(len(found) / len(calls), f"{len(found)} of {len(calls)} samples scored")
     return {side: [found[side, place] for place in range(len(seeds))] for side in folders}

@@ -236,7 +236,9 @@ def _same_file(path: Path, reserved: Path) -> bool:
 
 def _default_synthetic(out: Path) -> Path:
     """Return what ``sample`` wrote last, whatever its format."""
-    found = [path for suffix in ("parquet", "csv") if (path := out / "synthetic" / f"synthetic.{suffix}").is_file()]
+    folder = out / "synthetic"
+    named = [folder / f"synthetic.{suffix}" for suffix in ("parquet", "csv")]
+    found = [path for path in (*named, folder / "shards") if path.exists()]
     return max(found, key=lambda path: path.stat().st_mtime_ns) if found else out / "synthetic" / "synthetic.parquet"
 
 

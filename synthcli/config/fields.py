@@ -85,6 +85,17 @@ def _duration(text: str) -> str:
     return text
 
 
+#: What the address of a cluster's scheduler begins with.
+CLUSTER_SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
+
+
+def _address(text: str) -> str:
+    if not text.startswith(CLUSTER_SCHEMES) or text in CLUSTER_SCHEMES:
+        raise ValueError("no address of a scheduler")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
 Duration = Annotated[str, AfterValidator(_duration), expected("a whole number and a unit, e.g. 7d, 12h or 30m")]
 Instant = Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")]
 Share = Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, e.g. 0.2")]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from synthcli.config.fields import (
+    Address,
     Character,
     Codec,
     Count,
@@ -556,9 +557,13 @@ class RunSection(Section):
     """Settings that every command shares."""
 
     seed: Seed = Field(default=0, description="The seed of every random choice except the draw of synthetic rows.")
-    workers: Annotated[Literal["auto"] | Positive, expected('a whole number of at least 1, or "auto"')] = Field(
+    workers: Annotated[
+        Literal["auto"] | Positive | Address,
+        expected('a whole number of at least 1, "auto", or the address of a Dask scheduler, e.g. tcp://host:8786'),
+    ] = Field(
         default="auto",
-        description="Processes that work side by side, where a command has work for several; auto: one a processor.",
+        description="Processes that work side by side, where a command has work for several; auto: one a processor; "
+        "tcp://host:port: the workers of that Dask cluster (extra dask).",
     )
     output_dir: PathText = Field(default="artifacts", description="The folder that everything is written under.")
 

@@ -78,7 +78,6 @@ class Plan(_Part):
     real_weight: FiniteFloat = Field(description="augment: the share of real rows among those it learns from.")
     training_rows: int = Field(description="Real rows that generation 0 and the reservoir are taken from.")
     reservoir: int = Field(description="Real rows beside generation 0, for each chain.")
-    workers: int = Field(description="Processes that worked side by side.")
 
 
 class Metric(_Part):

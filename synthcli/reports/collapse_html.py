@@ -535,13 +535,12 @@ def _origin(document: Document) -> Markup:
 
 
 def _facts(document: Document) -> Iterator[tuple[str, str]]:
-    parameters, plan = document["generator"]["parameters"], document["plan"]
+    parameters = document["generator"]["parameters"]
     yield "made", document["created_at"]
     yield from plan_facts(document).items()
     if parameters:
         yield "parameters", ", ".join(f"{name}: {scalar(value)}" for name, value in parameters.items())
     yield "temperature", f"{document['generator']['temperature']:g}" + _sharpness(document["generator"]["temperature"])
-    yield "workers", f"{plan['workers']:,}"
     yield "every value", document["trajectories"]
     yield "versions", ", ".join(f"{name} {version}" for name, version in document["versions"].items())
 

@@ -263,7 +263,7 @@ def test_shares_are_exact_and_groups_come_in_the_order_given(draw) -> None:
 
 
 def test_conditions_hold_across_chunks(draw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthcli.commands.sample.CHUNK", 7)
+    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 7)
     rows = table(draw("--where", "11:city=Oslo", "--where", "day=04.03.2024", "-n", 25, "--output", "-").out)
     assert rows["city"][:11].to_list() == ["Oslo"] * 11
     assert rows["day"].to_list() == ["04.03.2024"] * 25
@@ -310,7 +310,7 @@ def test_partial_writes_what_can_be_made_and_says_what_lacks(draw, tmp_path: Pat
 
 
 def test_it_ends_at_the_first_chunk_that_lacks_rows(draw, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthcli.commands.sample.CHUNK", 10)
+    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 10)
     sketches = shop / "artifacts" / "sketches"
     before = set(sketches.iterdir()) if sketches.exists() else set()
     ended = draw("--where", "10:city=Rom", "--where", "30:city=Oslo,late=yes", "--output", "-")

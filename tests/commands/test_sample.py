@@ -229,7 +229,7 @@ def test_free_rows_are_the_generators_own_chunks(
 ) -> None:
     from synthcli.synthesizers.assembly import TableGenerator
 
-    monkeypatch.setattr("synthcli.commands.sample.CHUNK", 40)
+    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 40)
     assert draw("-n", 100, "--seed", 3, "--output", tmp_path / "t.parquet").code == 0
     model = TableGenerator.load(flights_run / "artifacts" / "generators" / "0001")
     assert pl.read_parquet(tmp_path / "t.parquet").equals(pl.concat(model.batches(100, 3, 40)))
@@ -270,7 +270,8 @@ def test_progress_tells_rows_and_speed() -> None:
     import numpy as np
 
     from synthcli.commands.conditions import Account
-    from synthcli.commands.sample import Asked, _told
+    from synthcli.commands.drawing import Asked
+    from synthcli.commands.sample import _told
     from synthcli.progress import Phase
 
     class Watched(Phase):

@@ -246,7 +246,6 @@ def fields(**changes: Any) -> dict:
             "real_weight": 0.3,
             "training_rows": 20000,
             "reservoir": 18000,
-            "workers": 2,
         },
         "metrics": [*map(metric, MEASURES), {**metric(MEASURES[0]), **unmeasured, "reason": "no target is known"}],
         "arms": arms(),
