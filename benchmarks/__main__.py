@@ -226,6 +226,21 @@ def sample_memory(folder: Path) -> None:
         show(f"sample {rows:,} rows x 16 columns", Measured(perf_counter() - started, peak))
 
 
+def scale_out(folder: Path) -> None:
+    """One worker, two, and a Dask cluster of two: sampling ten million rows, and simulating collapse."""
+    from benchmarks.scale import sampling, simulating
+
+    sampling(folder)
+    simulating(folder, FLIGHTS)
+
+
+def scale_large(folder: Path) -> None:
+    """A hundred million rows in a hundred shards, audited against ten million; half an hour or more."""
+    from benchmarks.scale import large
+
+    large(folder)
+
+
 def _timed(seconds: float) -> Measured:
     return Measured(seconds, float("nan"))
 
@@ -247,6 +262,8 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "forest_large": forest_large,
     "balance": balance,
     "sample_memory": sample_memory,
+    "scale_out": scale_out,
+    "scale_large": scale_large,
 }
 
 

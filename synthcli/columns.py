@@ -158,6 +158,11 @@ class Table:
         """Whether the columns are read already."""
         return isinstance(self._source, pl.DataFrame)
 
+    def stretches(self, rows: int) -> Iterator[tuple[int, pl.LazyFrame]]:
+        """Yield the place of the first row and the rows of each stretch of ``rows`` rows, none of them read yet."""
+        for start in range(0, self.height, rows):
+            yield start, self._source.lazy().slice(start, rows)
+
     def __getitem__(self, name: str) -> pl.Series:
         """Return one column."""
         if isinstance(self._source, pl.DataFrame):
@@ -175,7 +180,12 @@ class Table:
     def thinned(self, limit: int, names: Iterable[str]) -> pl.DataFrame:
         """Return some columns of at most ``limit`` rows at even distances, all of a smaller table."""
         step = max(1, -(-self.height // limit))
-        return pl.DataFrame([self[name].gather_every(step) for name in names])
+        if isinstance(self._source, pl.DataFrame):
+            return self._source.select(names).gather_every(step)
+        index = "synthcli: place"
+        numbered = self._source.select(names).with_row_index(index)
+        with readable(self._name):
+            return numbered.filter(pl.col(index) % step == 0).drop(index).collect(engine="streaming")
 
     def chunks(self, names: Iterable[str], rows: int) -> Iterator[pl.DataFrame]:
         """Yield some columns of the rows in order, ``rows`` at a time."""

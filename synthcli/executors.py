@@ -20,7 +20,9 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from concurrent.futures import ThreadPoolExecutor as Threads
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -43,7 +45,7 @@ _ANSWER = 10
 
 
 class WorkerEnded(Exception):
-    """The workers that ran a task were ended from outside, ``TRIES`` times."""
+    """The workers that ran a task were ended from outside, as often as its text says."""
 
 
 class Unreachable(Exception):
@@ -66,6 +68,19 @@ class InProcess(Executor):
         return future
 
 
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Who works, and a private folder that all of them see; without one nothing is handed over by file."""
+
+    pool: Executor
+    folder: Path | None = None
+
+    @classmethod
+    def here(cls) -> Workplace:
+        """Return this process."""
+        return cls(InProcess())
+
+
 class Processes(Executor):
     """Worker processes, each in a pool of its own: one that dies takes its own task with it and no other."""
 
@@ -74,9 +89,13 @@ class Processes(Executor):
         self._lock, self._ended = threading.Lock(), False
         self._processes: list[multiprocessing.process.BaseProcess] = []
         self._free: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
-        for _ in range(workers):
-            self._free.put(self._started())
         self._threads = Threads(workers)  # each waits for one worker at a time
+        try:
+            for _ in range(workers):
+                self._free.put(self._started())
+        except BaseException:
+            self.kill()
+            raise
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run the task in a worker that is free, as soon as there is one."""
@@ -89,12 +108,15 @@ class Processes(Executor):
             self._free.get().shutdown(wait)
 
     def kill(self) -> None:
-        """End the workers at once, whatever they are at."""
+        """End the workers at once, whatever they are at, and wait for the threads that watch them.
+
+        At the interpreter's end, Python would wake up those that are still there, and some have closed their ears.
+        """
         with self._lock:
             self._ended = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
         for process in self._processes:
             process.kill()
+        self.shutdown(cancel_futures=True)
 
     def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         worker = self._free.get()
@@ -103,9 +125,9 @@ class Processes(Executor):
                 try:
                     return worker.submit(fn, *args, **kwargs).result()
                 except BrokenProcessPool:
-                    worker.shutdown(wait=False)
+                    worker.shutdown()  # its process is dead, so that this is soon
                     worker = self._started()
-            raise WorkerEnded
+            raise WorkerEnded(f"each of {TRIES} times")
         finally:
             self._free.put(worker)
 
@@ -115,10 +137,11 @@ class Processes(Executor):
             if self._ended:
                 raise WorkerEnded
             others = multiprocessing.active_children()
-            with _one_thread_each():
-                pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (os.getpid(),))
+            # Before Ctrl-C is held: it starts Python's resource tracker, which lets it through again.
+            pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (os.getpid(),))
+            with _one_thread_each(), _ctrl_c_held():
                 pool.submit(os.getpid)
-            self._processes += [child for child in multiprocessing.active_children() if child not in others]
+                self._processes += [child for child in multiprocessing.active_children() if child not in others]
         return pool
 
 
@@ -217,7 +240,7 @@ def _pass_on(done: Future[Any], future: Future[Any]) -> None:
     if error is None:
         future.set_result(done.result())
     elif type(error).__name__ == "KilledWorker":
-        future.set_exception(WorkerEnded())
+        future.set_exception(WorkerEnded(f"more than {getattr(error, 'allowed_failures', TRIES)} times"))
     elif isinstance(error, CancelledError):  # and its kinds: the scheduler, or all that it knew, is gone
         future.set_exception(Unreachable())
     else:
@@ -290,8 +313,7 @@ def _result(key: Key, future: Future[Result], called: Callable[[Key], str]) -> t
         return key, future.result()
     except WorkerEnded as error:
         raise EngineError(
-            f"{called(key)}: the worker process was ended from outside each of {TRIES} times, most often because "
-            "memory ran out",
+            f"{called(key)}: the worker process was ended from outside {error}, most often because memory ran out",
             "take fewer --workers, or less work for each, and run it again",
         ) from error
     except (Unreachable, CancelledError) as error:
@@ -370,9 +392,20 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Keep Ctrl-C from this thread, and from a process that it starts until that is ready to ignore it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(parent: int) -> None:
     """Prepare a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parallel.keep_to(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

@@ -10,8 +10,11 @@ import hashlib
 import secrets
 
 import numpy as np
+import numpy.typing as npt
 
 MAX_SEED = 2**63 - 1
+#: Rows up to which all of them are numbered when some are drawn.
+_NUMBERED = 2**24
 
 
 def stage_seed(seed: int, *stage: str | int) -> int:
@@ -28,3 +31,34 @@ def generator(seed: int, *stage: str | int) -> np.random.Generator:
 def fresh_seed() -> int:
     """Return an unpredictable seed (32 bits, so that people can retype it) for runs that name none."""
     return secrets.randbits(32)
+
+
+def random_places(rows: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return the places of ``size`` of so many rows in random order, so that any part of them is a random one.
+
+    Of a great many rows without a number for each of them.
+    """
+    if rows <= _NUMBERED:
+        return rng.permutation(rows)[:size]
+    places = drawn_places(rows, size, rng)
+    rng.shuffle(places)
+    return places
+
+
+def drawn_places(rows: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return the places, in ascending order, of ``size`` of so many rows drawn at random without replacement.
+
+    All of fewer rows. Works in memory for ``size`` rows, however many there are: which different ones have come up
+    among draws with replacement is a random set, and so is any random part of it, or what it leaves.
+    """
+    if size >= rows:
+        return np.arange(rows)
+    if size > rows // 2:
+        kept = np.ones(rows, dtype=np.bool_)
+        kept[drawn_places(rows, rows - size, rng)] = False
+        return np.flatnonzero(kept)
+    found = np.empty(0, dtype=np.int64)
+    while len(found) < size:
+        found = np.union1d(found, rng.integers(rows, size=size))
+    spare = rng.choice(len(found), len(found) - size, replace=False)
+    return np.delete(found, spare)

@@ -19,6 +19,7 @@ FLOORS = (
     {"reports", "registry", "holdout", "upkeep"},
     {
         "audit",
+        "tally",
         "gate",
         "selection",
         "drift",
@@ -38,6 +39,7 @@ FLOORS = (
     {"schema"},
     {"executors"},
     {"config", "seeds", "parallel", "artifacts", "progress", "versions"},
+    {"remote"},
     {"errors"},
 )
 LEVEL = {room: level for level, floor in enumerate(reversed(FLOORS)) for room in floor}
@@ -57,6 +59,7 @@ HOMES = {
     "xxhash": {"rowkeys"},
     "dask": {"executors"},
     "distributed": {"executors"},
+    "fsspec": {"remote"},
 }
 
 
@@ -107,6 +110,7 @@ SAME_FLOOR = {
     ("tables", "rowkeys"),
     ("splitting", "encoding"),
     ("gate", "audit"),
+    ("audit", "tally"),
     ("selection", "audit"),
     ("selection", "gate"),
     ("challenge", "selection"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import Outcome, Run, Workers, command
 from synthcli.errors import UsageError
+from synthcli.remote import is_url, plain, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from synthcli.columns import Table
     from synthcli.config import Config, Resolved
     from synthcli.config import FailOn as FailOnLevel
+    from synthcli.executors import Workplace
     from synthcli.gate import Verdict
     from synthcli.reports.document import Report
     from synthcli.schema import Schema
     from synthcli.tables import Source
+    from synthcli.tables.files import Part
 
 
 #: Rows below which a table of an audit is refused: every gate would be at the mercy of chance.
@@ -42,10 +46,10 @@ class FailOn(StrEnum):
 def validate(
     run: Run,
     synthetic: Annotated[
-        Path | None, typer.Option(help="Synthetic table, of any tool (default: what sample wrote).")
+        str | None, typer.Option(help="Synthetic table, of any tool (default: what sample wrote).")
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="Real table that the generator learned from.")] = None,
-    holdout: Annotated[Path | None, typer.Option(help="Real table that no generator has seen.")] = None,
+    train: Annotated[str | None, typer.Option(help="Real table that the generator learned from.")] = None,
+    holdout: Annotated[str | None, typer.Option(help="Real table that no generator has seen.")] = None,
     stored: Annotated[
         Path | None,
         typer.Option("--from", metavar="REPORT", help="Show and gate a stored report.json again; reads no data."),
@@ -54,9 +58,16 @@ def validate(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the gates go as JUnit XML (default: beside the report).")
     ] = None,
+    workers: Workers = None,
 ) -> Outcome:
     """Audit synthetic rows against training part and holdout, and gate a release."""
-    resolved = run.resolved(run__seed=run.seed, validate__fail_on=fail_on.value if fail_on else None)
+    from synthcli.executors import as_workers
+
+    resolved = run.resolved(
+        run__seed=run.seed,
+        run__workers=as_workers(workers),
+        validate__fail_on=fail_on.value if fail_on else None,
+    )
     if stored is None:
         return _measured(run, resolved.config, synthetic, train, holdout, junit)
     if any((synthetic, train, holdout)):
@@ -65,7 +76,7 @@ def validate(
 
 
 def _measured(
-    run: Run, settings: Config, synthetic: Path | None, train: Path | None, holdout: Path | None, junit: Path | None
+    run: Run, settings: Config, synthetic: str | None, train: str | None, holdout: str | None, junit: Path | None
 ) -> Outcome:
     """Audit three tables and write the report."""
     from datetime import UTC, datetime
@@ -82,11 +93,13 @@ def _measured(
     out = Path(settings.run.output_dir)
     folder = SplitFolder(out / "split")
     given = [train or folder.train, holdout or folder.holdout, synthetic or _default_synthetic(out)]
-    _check_junit(junit, [*given, *(out / "validate" / name for name in ("report.json", "report.html", "summary.md"))])
+    local = [Path(path) for path in given if not is_url(path)]
+    _check_junit(junit, [*local, *(out / "validate" / name for name in ("report.json", "report.html", "summary.md"))])
     with run.log.phase("read"):
         tables, inputs = _load(run, settings, out, synthetic, train, holdout)
     check_columns(settings, tables.schema)
-    estimates = audit(tables, questions(settings), run.log.phase)
+    with _workplace(settings, tables, out / "validate") as workplace:
+        estimates = audit(tables, questions(settings), run.log.phase, workplace)
     verdicts = judge(estimates, *rules)
     with run.log.phase("pictures"):
         profile = pictured(tables, estimates, settings.protection.rare_category_min_count)
@@ -107,6 +120,22 @@ def _measured(
         return ended
     _announce(document)
     return replace(ended, artifacts=written(out / "validate", document, junit))
+
+
+@contextmanager
+def _workplace(settings: Config, tables: Tables, folder: Path) -> Iterator[Workplace]:
+    """Yield those who read a table that lies on disk; one in memory is measured here."""
+    from synthcli.artifacts import staging_folder
+    from synthcli.executors import Workplace, at_most, chosen, executor
+    from synthcli.tally import PART
+
+    workers = at_most(chosen(settings.run.workers), -(-tables.synthetic.height // PART))
+    if tables.synthetic.in_memory or workers == 1:
+        yield Workplace.here()
+        return
+    with executor(workers) as pool, staging_folder(folder / "records") as private:
+        private.chmod(0o700)  # keys of real rows
+        yield Workplace(pool, private)
 
 
 def _check_junit(junit: Path | None, others: Sequence[Path]) -> None:
@@ -181,7 +210,7 @@ def _outcome(document: dict[str, Any], verdicts: Sequence[Verdict], fail_on: Fai
 
 
 def _load(
-    run: Run, settings: Config, out: Path, synthetic: Path | None, train: Path | None, holdout: Path | None
+    run: Run, settings: Config, out: Path, synthetic: str | None, train: str | None, holdout: str | None
 ) -> tuple[Tables, dict[str, dict[str, Any]]]:
     """Read the three tables in the training table's form, and describe the files."""
     from synthcli.audit import Tables
@@ -192,12 +221,13 @@ def _load(
 
     folder = SplitFolder(out / "split")
     paths = {
-        "train": train or folder.train,
-        "holdout": holdout or folder.holdout,
-        "synthetic": synthetic or _default_synthetic(out),
+        "train": plain(train or str(folder.train)),
+        "holdout": plain(holdout or str(folder.holdout)),
+        "synthetic": plain(synthetic or str(_default_synthetic(out))),
     }
     _check_present(paths)
-    version = generator_of(run, out, paths["synthetic"]) if paths["synthetic"].is_file() else None
+    drawn = _one_file(paths["synthetic"])
+    version = generator_of(run, out, drawn) if drawn is not None else None
     if version is not None and _same_file(paths["holdout"], folder.holdout):
         check_trained_apart(run, settings, version, folder)
     frozen = folder.read().schema if train is None else None
@@ -230,8 +260,18 @@ def _of_types(source: Source, types: Mapping[str, pl.DataType], schema: Schema) 
     return replace(source, lazy=source.lazy.cast({name: types[name] for name in names if name in types}))
 
 
-def _same_file(path: Path, reserved: Path) -> bool:
-    return path.resolve() == reserved.resolve()
+def _one_file(where: str) -> Part | None:
+    """Return the file that ``where`` names, whose lineage may name the generator; ``None`` for parts and pipes."""
+    from synthcli.tables.files import Part, resolve
+
+    if is_url(where):
+        parts = resolve(where)
+        return parts[0] if len(parts) == 1 else None
+    return Part(where, Path(where)) if Path(where).is_file() else None
+
+
+def _same_file(path: str, reserved: Path) -> bool:
+    return Path(path).resolve() == reserved.resolve()
 
 
 def _default_synthetic(out: Path) -> Path:
@@ -242,22 +282,23 @@ def _default_synthetic(out: Path) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime_ns) if found else out / "synthetic" / "synthetic.parquet"
 
 
-def _check_present(paths: dict[str, Path]) -> None:
+def _check_present(paths: Mapping[str, str]) -> None:
     from glob import has_magic
 
     from synthcli.errors import MissingFileError
 
     makers = {"train": "synthcli split DATA", "holdout": "synthcli split DATA", "synthetic": "synthcli sample"}
     for name, path in paths.items():
-        if not path.exists() and str(path) != "-" and not has_magic(str(path)):
+        if not (is_url(path) or Path(path).exists() or path == "-" or has_magic(path)):
             hint = f"run `{makers[name]}` first, or name the file with --{name} FILE"
             raise MissingFileError(f"{path}: the {name} table is not there", hint)
 
 
-def _check_rows(parts: dict[str, Table], paths: dict[str, Path], schema: Schema) -> None:
+def _check_rows(parts: dict[str, Table], paths: Mapping[str, str], schema: Schema) -> None:
     from synthcli.errors import BadTableError, HoldoutRowsError
     from synthcli.metrics.privacy import holdout_was_seen
 
+    paths = {name: shown(path) for name, path in paths.items()}
     for name, part in parts.items():
         if part.height < MIN_ROWS and name in paths:
             raise BadTableError(

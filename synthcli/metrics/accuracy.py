@@ -31,7 +31,7 @@ import numpy.typing as npt
 from synthcli.counts import Counts, combined_codes
 from synthcli.encoding import Codes, CountEncoding
 from synthcli.metrics.estimate import LEVEL, Estimate, not_measured, student_quantile
-from synthcli.seeds import generator
+from synthcli.seeds import generator, random_places
 
 FAMILY = "accuracy"
 UNITS = {"univariate": "column", "bivariate": "pair", "trivariate": "triple", "dependence": "pair"}
@@ -203,7 +203,15 @@ class AccuracyBaseline:
         """
         if synthetic.shape[1] < self.size:
             raise ValueError(f"the baseline is for {self.size:,} rows or more")
-        side = divide(synthetic, self.size, generator(self.seed, FAMILY, "synthetic"), self.groups)
+        return self.measure_drawn(synthetic.take(self.draw(synthetic.shape[1]), axis=1))
+
+    def draw(self, rows: int) -> npt.NDArray[np.int64]:
+        """Return which of a synthetic table's rows are looked at, in the order in which they are: whole blocks."""
+        return draw_blocks(rows, self.size, generator(self.seed, FAMILY, "synthetic"))
+
+    def measure_drawn(self, synthetic: Codes) -> tuple[Estimate, ...]:
+        """Do what :meth:`measure` does, given the codes of the rows of :meth:`draw` alone."""
+        side = grouped(synthetic, self.size, self.groups)
         found = [(score(measured.panel, [side])[0], measured) for measured in self.panels]
         singles, pairs, *triples = [(one.overlap, m.holdout.overlap, m.shuffled.overlap) for one, m in found]
         links = (found[1][0].dependence, found[1][1].holdout.dependence, found[1][1].shuffled.dependence)
@@ -347,12 +355,21 @@ def cramers_v(counts: npt.NDArray[np.float64] | Counts) -> Scores:
 
 def divide(codes: Codes, size: int, rng: np.random.Generator, groups: int) -> GroupedCodes:
     """Divide rows at random into as many whole blocks of ``size`` as there are (at most 20), the rest left out."""
-    rows = codes.shape[1]
+    return grouped(codes.take(draw_blocks(codes.shape[1], size, rng), axis=1), size, groups)
+
+
+def draw_blocks(rows: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return the rows of as many whole blocks of ``size`` as there are (at most 20), in random order."""
     blocks = max(1, min(MAX_BLOCKS, rows // size))
-    kept = rng.permutation(rows)[: blocks * size]
+    return random_places(rows, blocks * size, rng)
+
+
+def grouped(codes: Codes, size: int, groups: int) -> GroupedCodes:
+    """Return rows in random order as blocks of ``size``, each in as many groups."""
+    blocks = codes.shape[1] // size
     within = np.arange(size) * groups // size
     group = np.concatenate([(block * groups + within).astype(np.uint16) for block in range(blocks)])
-    return GroupedCodes(codes.take(kept, axis=1), group, blocks, groups)
+    return GroupedCodes(codes, group, blocks, groups)
 
 
 def shuffled(codes: Codes, rows: int, rng: np.random.Generator) -> Codes:

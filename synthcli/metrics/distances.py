@@ -23,6 +23,7 @@ import numpy.typing as npt
 import polars as pl
 
 from synthcli.encoding import DistanceEncoding, Points
+from synthcli.executors import Workplace
 from synthcli.metrics.estimate import (
     LEVEL,
     Curve,
@@ -126,10 +127,12 @@ class Neighbourhood:
         *,
         entities: Entities | None = None,
         max_queries: int = 20_000,
+        workplace: Workplace | None = None,
     ) -> Neighbourhood:
         """Encode the real rows, and measure what does not depend on the synthetic ones.
 
-        ``entities`` are labels of the rows of train and holdout; an entity's rows stand all on one side.
+        ``entities`` are labels of the rows of train and holdout; an entity's rows stand all on one side. Neighbours are
+        searched for at ``workplace``, by default here.
         """
         entity = _entities(train.height, holdout.height, entities)
         held = entity[train.height :]
@@ -144,11 +147,14 @@ class Neighbourhood:
         references = distinct_points(ours)
         drawn = _draw(holdout.height, max_queries, generator(seed, FAMILY, "holdout queries"))
         queries = distinct_points(theirs[drawn])
-        gaps = _gaps(nearest(queries.points, references.points), queries, len(np.unique(held[drawn])))
-        attack = _attack(ours, theirs, entity, generator(seed, FAMILY, "membership"))
+        found = nearest(queries.points, references.points, workplace)
+        gaps = _gaps(found, queries, len(np.unique(held[drawn])))
+        attack = _attack(ours, theirs, entity, generator(seed, FAMILY, "membership"), workplace)
         return cls(encoding, references, distinct_points(theirs), entity, gaps, attack, None, seed, max_queries)
 
-    def measure(self, synthetic: pl.DataFrame, *, exchangeable: bool = True) -> tuple[Estimate, ...]:
+    def measure(
+        self, synthetic: pl.DataFrame, *, exchangeable: bool = True, workplace: Workplace | None = None
+    ) -> tuple[Estimate, ...]:
         """Measure a synthetic table; see :func:`measure_distances`."""
         reason = NOT_EXCHANGEABLE if not exchangeable else self.reason
         if reason or self.encoding is None or self.holdout_gaps is None or self.attack is None:
@@ -158,7 +164,7 @@ class Neighbourhood:
         points = self.encoding.encode(synthetic)
         drawn = _draw(points.rows, self.max_queries, generator(self.seed, FAMILY, "queries"))
         queries, rows = distinct_points(points[drawn]), len(drawn)
-        to_train, to_holdout = nearest(queries.points, self.train.points), nearest(queries.points, self.holdout.points)
+        to_train, to_holdout = (nearest(queries.points, side.points, workplace) for side in (self.train, self.holdout))
         of = f"a seeded draw of {rows:,} of" if rows < points.rows else "all"
         of = f"{of} {points.rows:,} synthetic rows"
         weight = closest_weights(to_train, to_holdout, queries.sizes, self.train, self.holdout)
@@ -167,7 +173,7 @@ class Neighbourhood:
             dcr_share(weight, len(self.train.group), self.entity, of, self.seed),
             _quantile(DCR_P05, gaps.first, gaps, self.holdout_gaps.first, self.holdout_gaps, of, self.seed),
             _quantile(NNDR_P05, gaps.ratio, gaps, self.holdout_gaps.ratio, self.holdout_gaps, of, self.seed),
-            _membership(self.attack, points, self.seed),
+            _membership(self.attack, points, self.seed, workplace),
         )
 
 
@@ -181,6 +187,7 @@ def measure_distances(
     entities: Entities | None = None,
     exchangeable: bool = True,
     max_queries: int = 20_000,
+    workplace: Workplace | None = None,
 ) -> tuple[Estimate, ...]:
     """Measure dcr_share, dcr_p05, nndr_p05 and membership_auc, in this order.
 
@@ -190,8 +197,10 @@ def measure_distances(
     """
     if not exchangeable:
         return _unmeasured(NOT_EXCHANGEABLE, synthetic.height)
-    prepared = Neighbourhood.fit(train, holdout, schema, seed, entities=entities, max_queries=max_queries)
-    return prepared.measure(synthetic)
+    prepared = Neighbourhood.fit(
+        train, holdout, schema, seed, entities=entities, max_queries=max_queries, workplace=workplace
+    )
+    return prepared.measure(synthetic, workplace=workplace)
 
 
 def distinct_points(points: Points) -> Distinct:
@@ -325,7 +334,9 @@ def _gaps(found: Nearest, queries: Distinct, independent: int) -> Gaps:
     return Gaps(np.sort(first[queries.group]), np.sort(ratio[queries.group]), independent)
 
 
-def _attack(train: Points, holdout: Points, entity: Ints, rng: np.random.Generator) -> Attack:
+def _attack(
+    train: Points, holdout: Points, entity: Ints, rng: np.random.Generator, workplace: Workplace | None
+) -> Attack:
     """Draw the reference half of the holdout, non-members from the other half, and as many members.
 
     Entities are halved, and one row of each is a non-member, one row of a training entity a member: rows of one entity
@@ -339,18 +350,18 @@ def _attack(train: Points, holdout: Points, entity: Ints, rng: np.random.Generat
     inside = _one_each(entity[: train.rows], rng)
     size = min(len(outside), len(inside), MAX_MEMBERS)
     rows = _stacked(train[inside[:size]], holdout[outside[:size]])
-    to_reference = nearest(rows, distinct_points(holdout[reference]).points).first
+    to_reference = nearest(rows, distinct_points(holdout[reference]).points, workplace).first
     return Attack(rows, size, to_reference, len(reference))
 
 
-def _membership(attack: Attack, synthetic: Points, seed: int) -> Estimate:
+def _membership(attack: Attack, synthetic: Points, seed: int, workplace: Workplace | None) -> Estimate:
     """Return ``privacy.membership_auc``: rows closer to the synthetic rows than to other real ones look like members.
 
     The score is log d(x, reference half) - log d(x, synthetic) in units of the integer distance, each plus one half, so
     that a distance of 0 counts as the closest. Members and non-members meet the same two tables: whatever those
     tables' sizes, .5 is what rows get that were not memorised.
     """
-    to_synthetic = nearest(attack.rows, distinct_points(synthetic).points).first
+    to_synthetic = nearest(attack.rows, distinct_points(synthetic).points, workplace).first
     score = np.log(attack.to_reference + 0.5) - np.log(to_synthetic + 0.5)
     member = np.arange(attack.rows.rows) < attack.members
     from scipy import stats

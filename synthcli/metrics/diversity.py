@@ -10,21 +10,25 @@ and no row is left out. Only recall and precision sample rows, and say how many.
 
 Categories with fewer than five training rows are left out throughout: a generator is asked to protect them. A missing
 cell is no category.
+
+What the training part shows is fitted once. Of the other tables only sums over rows are needed, so that they can be
+counted part by part, and the few rows that recall and precision draw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import exp, log, sqrt
+from dataclasses import dataclass, replace
+from math import exp, hypot, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.special import gammaln
+from scipy.special import betaln
 
-from synthcli.columns import Distinct, Floats, Levels, Table, as_table, places
+from synthcli.columns import Distinct, Floats, Levels, Table, as_table, each_column, places
+from synthcli.counts import Counts
 from synthcli.encoding import MIN_CATEGORY_ROWS, DistanceEncoding, Points
 from synthcli.metrics.estimate import (
     LEVEL,
@@ -37,10 +41,10 @@ from synthcli.metrics.estimate import (
     wilson_interval,
 )
 from synthcli.metrics.neighbors import covered, kth_distances
+from synthcli.metrics.sums import SAMPLE_ROWS, Bits, Contents, added, highest_key, joint_counts, packed
 from synthcli.parallel import side_by_side
-from synthcli.rowkeys import Keys
 from synthcli.schema import Kind, Schema
-from synthcli.seeds import generator
+from synthcli.seeds import generator, random_places
 
 FAMILY = "diversity"
 COVERAGE = f"{FAMILY}.category_coverage"
@@ -75,8 +79,7 @@ MIN_BLOCK = 25
 MAX_BLOCKS = 20
 MAX_CLASSES = 50
 DESIGN_EFFECT = 2.0
-
-Counts = npt.NDArray[np.int64]
+_ROUNDING = 1e-13  # below which share of its terms a sum of floats is nought
 
 
 def measure_diversity(
@@ -94,21 +97,156 @@ def measure_diversity(
     ``encoding`` is the distance encoding of train and holdout pooled; without one it is fitted here.
     """
     train, holdout, synthetic = as_table(train), as_table(holdout), as_table(synthetic)
-    if not min(train.height, holdout.height, synthetic.height):
-        return tuple(_missing(name, "a table has no rows") for name in METRICS)
-    supports = count_categories(train, holdout, synthetic, schema)
-    return (
-        *category_coverage(supports),
-        *rare_category_coverage(supports),
-        *lost_category(supports),
-        *distinct_rows(holdout, synthetic, schema),
-        *tail_coverage(train, holdout, synthetic, schema),
-        *recall_and_precision(train, holdout, synthetic, schema, seed=seed, encoding=encoding),
-        *minority_share(train, holdout, synthetic, schema, target),
-    )
+    counter = DiversityCounter.fit(train, schema, target=target, rows=synthetic.height)
+    drawn = Drawn.of(train, holdout, synthetic, schema, seed=seed, encoding=encoding)
+    return counter.conclude(counter.sized(holdout.height).count(holdout), counter.count(synthetic), drawn)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiversityCounter:
+    """What the training part shows, and the counting of tables by it.
+
+    Attributes
+    ----------
+    train_rows
+        Number of training rows.
+    categories
+        Of each categorical and boolean column what five training rows or more show.
+    ends
+        Of each numeric and datetime column where its tails begin, or why that cannot be said.
+    smallest
+        The smallest class of the target, or why there is none.
+    highest
+        Rows are counted whose key lies at or below this one.
+    """
+
+    schema: Schema
+    train_rows: int
+    categories: tuple[Categories, ...]
+    ends: dict[str, tuple[float, float] | str]
+    smallest: Class | str
+    highest: int
+
+    @classmethod
+    def fit(
+        cls, train: Table, schema: Schema, *, target: str | None, rows: int, limit: int = SAMPLE_ROWS
+    ) -> DiversityCounter:
+        """Learn what there is, to count a table of ``rows`` rows in whole or in parts.
+
+        Of more than ``limit`` rows the different ones among about ``limit`` are looked at.
+        """
+        ordered = [column.name for column in schema.modelled if column.ordered]
+        ends = each_column(lambda name: tail_ends(train.distinct(name).finite), ordered, (train,))
+        return cls(
+            schema,
+            train.height,
+            frequent_categories(train, schema),
+            dict(zip(ordered, ends, strict=True)),
+            smallest_class(train, schema, target),
+            highest_key(rows, limit),
+        )
+
+    def sized(self, rows: int, limit: int = SAMPLE_ROWS) -> DiversityCounter:
+        """Return the same counter for a table of another number of rows."""
+        return replace(self, highest=highest_key(rows, limit))
+
+    def count(self, part: Table) -> DiversityCounts:
+        """Count a table, or some of its rows."""
+        tailed = self.tailed
+        beyond = each_column(lambda name: _beyond(part.numbers(name), *tailed[name]), list(tailed), (part,))
+        return DiversityCounts(
+            part.height,
+            rows_of_each(part, self.categories),
+            joint_counts([known for known, _ in beyond] + [outer for _, outer in beyond]),
+            Contents.of(part.row_keys(column.name for column in self.schema.modelled), self.highest),
+            _class_rows(part, self.smallest),
+        )
+
+    def conclude(self, holdout: DiversityCounts, synthetic: DiversityCounts, drawn: Drawn) -> tuple[Estimate, ...]:
+        """Return the estimates of the whole family from the counts of both tables, and rows of all three."""
+        rows = (self.train_rows, holdout.rows, synthetic.rows)
+        if not min(rows):
+            return tuple(_missing(name, "a table has no rows") for name in METRICS)
+        supports = Supports.of(self.categories, rows, holdout.categories, synthetic.categories)
+        return (
+            *category_coverage(supports),
+            *rare_category_coverage(supports),
+            *lost_category(supports),
+            *different_rows(holdout.contents, synthetic.contents, self.schema),
+            *tail_coverage(self, holdout, synthetic),
+            *recall_and_precision(drawn, self.schema, (self.train_rows, synthetic.rows)),
+            *minority_share(self, holdout, synthetic),
+        )
+
+    @property
+    def tailed(self) -> dict[str, tuple[float, float]]:
+        """The columns that have tails, and where these begin."""
+        return {name: ends for name, ends in self.ends.items() if not isinstance(ends, str)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiversityCounts:
+    """What the family needs to know of a table's rows; counts of two parts add up to those of both.
+
+    Attributes
+    ----------
+    rows
+        Number of rows.
+    categories
+        For each categorical and boolean column the rows of each category that the counter knows.
+    tails
+        Of the columns with tails, rows in which two things are so together: first that each has a value, then that this
+        lies beyond the ends; of shape (2 columns, 2 columns), on the diagonal each by itself.
+    contents
+        The different rows.
+    target
+        Rows of the smallest class, and rows with a class.
+    """
+
+    rows: int
+    categories: tuple[Counts, ...]
+    tails: Counts
+    contents: Contents
+    target: Counts
+
+    def __add__(self, other: DiversityCounts) -> DiversityCounts:
+        """Return the counts of both sets of rows."""
+        return DiversityCounts(
+            self.rows + other.rows,
+            tuple(added(one, another) for one, another in zip(self.categories, other.categories, strict=True)),
+            added(self.tails, other.tails),
+            self.contents + other.contents,
+            added(self.target, other.target),
+        )
 
 
 # --- categories ---
+
+
+class Categories(NamedTuple):
+    """The categories of one column that five training rows or more show, and how many show each."""
+
+    column: str
+    values: pl.Series
+    rows: Counts
+
+
+def frequent_categories(train: Table, schema: Schema) -> tuple[Categories, ...]:
+    """Return what five training rows or more show of every categorical and boolean column."""
+
+    def frequent(name: str) -> Categories:
+        levels = train.levels(name)
+        enough = levels.counts >= MIN_CATEGORY_ROWS
+        return Categories(name, levels.values.filter(pl.Series(enough)), levels.counts[enough])
+
+    names = [column.name for column in schema.modelled if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN)]
+    return tuple(each_column(frequent, names, (train,)))
+
+
+def rows_of_each(part: Table, categories: Sequence[Categories]) -> tuple[Counts, ...]:
+    """Return for each column how many rows show each of its categories."""
+    values = {each.column: each.values for each in categories}
+    return tuple(each_column(lambda name: rows_of(part.levels(name), values[name]), list(values), (part,)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +272,12 @@ class Supports:
     holdout_rows: int
     synthetic_rows: int
 
+    @classmethod
+    def of(cls, known: Sequence[Categories], rows: tuple[int, int, int], *sides: Sequence[Counts]) -> Supports:
+        """Put the counts of holdout and synthetic rows beside the training part's; ``rows`` are those of all three."""
+        pairs = zip(known, *sides, strict=True)
+        return cls(tuple(Support(each.column, each.rows, fresh, made) for each, fresh, made in pairs), *rows)
+
     @property
     def size(self) -> int:
         """The number of rows at which synthetic and holdout rows are compared."""
@@ -147,9 +291,8 @@ class Supports:
 
 def count_categories(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> Supports:
     """Count in each table the rows of every category that the training part shows in five rows or more."""
-    names = [column.name for column in schema.modelled if column.kind in (Kind.CATEGORICAL, Kind.BOOLEAN)]
-    columns = tuple(_support(name, *(table.levels(name) for table in (train, holdout, synthetic))) for name in names)
-    return Supports(columns, train.height, holdout.height, synthetic.height)
+    known, rows = frequent_categories(train, schema), (train.height, holdout.height, synthetic.height)
+    return Supports.of(known, rows, rows_of_each(holdout, known), rows_of_each(synthetic, known))
 
 
 def category_coverage(supports: Supports) -> tuple[Estimate, ...]:
@@ -206,18 +349,14 @@ def chance_of_loss(count: int, train_rows: int, synthetic_rows: int) -> float:
 
 
 def _log_missed(counts: Counts, rows: int, size: int) -> Floats:
-    """Return log C(rows - count, size)/C(rows, size); -inf where no draw can miss."""
-    absent = rows - counts
-    possible = absent >= size
-    safe = np.where(possible, absent, size)
-    log_missed = gammaln(safe + 1) - gammaln(safe - size + 1) - (gammaln(rows + 1) - gammaln(rows - size + 1))
-    return np.where(possible, np.minimum(log_missed, 0.0), -np.inf)
+    """Return log C(rows - count, size)/C(rows, size); -inf where no draw can miss.
 
-
-def _support(name: str, train: Levels, holdout: Levels, synthetic: Levels) -> Support:
-    enough = train.counts >= MIN_CATEGORY_ROWS
-    shown = train.values.filter(pl.Series(enough))
-    return Support(name, train.counts[enough], *(rows_of(side, shown) for side in (holdout, synthetic)))
+    As a ratio of beta functions: of 10^8 rows, factorials would leave of a small chance no more than three digits.
+    """
+    possible = (counts > 0) & (rows - counts >= size)
+    safe = np.where(possible, counts, 1)
+    log_missed = betaln(rows - safe + 1, safe) - betaln(np.maximum(rows - size - safe + 1, 1), safe)
+    return np.where(possible, np.minimum(log_missed, 0.0), np.where(counts > 0, -np.inf, 0.0))
 
 
 def rows_of(levels: Levels, values: pl.Series) -> Counts:
@@ -331,38 +470,52 @@ def _plural(count: int, noun: str) -> str:
 
 
 def distinct_rows(holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
+    """Measure :func:`different_rows` of two tables."""
+    names = [column.name for column in schema.modelled]
+    fresh, made = (Contents.of(table.row_keys(names)) for table in (holdout, synthetic))
+    return different_rows(fresh, made, schema)
+
+
+def different_rows(holdout: Contents, synthetic: Contents, schema: Schema) -> tuple[Estimate, ...]:
     """Measure the expected share of different rows among ``m = min(n_synthetic, n_holdout)`` rows.
 
     Over all modelled columns and from all rows, by rarefaction; above 0 to 1. The reference is the same for the
     holdout, and a few rows repeated many times lie far below it. Standard errors: the delete-one jackknife in closed
-    form, at least what "no repeat was seen" leaves open (rule of three).
+    form, at least what "no repeat was seen" leaves open (rule of three), and that of a sample of the contents.
     """
-    names = [column.name for column in schema.modelled]
-    if not names:
+    if not schema.modelled:
         return (_missing(DISTINCT, "the table has no column to measure"),)
-    size = min(holdout.height, synthetic.height)
-    own, rival = (distinct_share(table.row_keys(names), size) for table in (synthetic, holdout))
-    return (_coverage(DISTINCT, size, own, rival, f"share of {size:,} rows that are different ones", ()),)
+    size = min(holdout.rows, synthetic.rows)
+    own, rival = distinct_share(synthetic, size), distinct_share(holdout, size)
+    detail = f"share of {size:,} rows that are different ones{synthetic.source}"
+    return (_coverage(DISTINCT, size, own, rival, detail, ()),)
 
 
-def distinct_share(keys: Keys, size: int) -> _Share:
-    """Return the expected share of different keys among ``size`` of all ``keys``, and its standard error."""
-    rows = len(keys)
-    counts, kinds = np.unique(np.unique(keys, return_counts=True)[1], return_counts=True)
-    share = min(1.0, float(kinds @ emission_chances(counts, rows, size)) / size)  # rounding may pass 1
-    return _Share(share, max(_distinct_se(counts, kinds, rows, size), 1.5 / size))
+def distinct_share(contents: Contents, size: int) -> _Share:
+    """Return the expected share of different ones among ``size`` of all rows, and its standard error.
+
+    Of a sample the sum is divided by its chance; each content being drawn by itself, that adds the variance
+    Σ chance(c)² (1 - p)/p² (Horvitz and Thompson 1952). "No repeat was seen" is then said of the sample alone.
+    """
+    rows, chance = contents.rows, contents.chance
+    counts, kinds = np.unique(contents.counts, return_counts=True)
+    shown = emission_chances(counts, rows, size)
+    share = min(1.0, float(kinds @ shown) / chance / size)  # rounding may pass 1, and so may a sample
+    drawn = sqrt(float(kinds @ shown**2) * (1 - chance)) / chance / size
+    return _Share(share, max(hypot(_distinct_se(counts, kinds, rows, size), drawn), 1.5 / chance / size))
 
 
 def _distinct_se(counts: Counts, kinds: Counts, rows: int, size: int) -> float:
     """Return the jackknife's standard error; ``kinds`` different rows occur ``counts`` times each.
 
-    Without one row that occurs c times the expected number changes by chance(c) - chance(c - 1), at one row less.
+    Without one row that occurs c times the expected number changes by chance(c) - chance(c - 1), at one row less. Of a
+    sample the rows in it stand for all.
     """
-    if rows < 2:
+    if rows < 2 or not len(counts):
         return 0.0
     smaller = min(size, rows - 1)
     loss = emission_chances(counts, rows - 1, smaller) - emission_chances(counts - 1, rows - 1, smaller)
-    weights = counts * kinds / rows
+    weights = counts * kinds / int(counts @ kinds)
     spread = float(weights @ (loss - weights @ loss) ** 2)
     return sqrt((rows - 1) * spread) / smaller
 
@@ -370,7 +523,9 @@ def _distinct_se(counts: Counts, kinds: Counts, rows: int, size: int) -> float:
 # --- tails ---
 
 
-def tail_coverage(train: Table, holdout: Table, synthetic: Table, schema: Schema) -> tuple[Estimate, ...]:
+def tail_coverage(
+    counter: DiversityCounter, holdout: DiversityCounts, synthetic: DiversityCounts
+) -> tuple[Estimate, ...]:
     """Measure the mass of synthetic values beyond the training part's .5 % and 99.5 % quantiles less the holdout's.
 
     -1 to 1, 0 is right, below it the tails are lost: of each numeric and datetime column's non-missing values, and as
@@ -379,16 +534,15 @@ def tail_coverage(train: Table, holdout: Table, synthetic: Table, schema: Schema
     measured. Intervals: Newcombe's difference of two score intervals (1998, Stat. Med. 17:873), for the mean with as
     many rows as its variance over rows stands for.
     """
-    names = [column.name for column in schema.modelled if column.ordered]
-    own, rival = _Mass.none(synthetic.height), _Mass.none(holdout.height)
+    own, rival = (_Mass(side.tails, side.rows, ()) for side in (synthetic, holdout))
     found: list[Estimate] = []
-    for name in names:
-        ends = tail_ends(train.distinct(name).finite)
+    tailed = list(counter.tailed)
+    for name, ends in counter.ends.items():
         if isinstance(ends, str):
             found.append(_missing(TAILS, ends, columns=(name,)))
             continue
-        made, fresh = (_Mass.of(table.numbers(name), *ends) for table in (synthetic, holdout))
-        if not (made.rows and fresh.rows):
+        made, fresh = own.of(tailed.index(name)), rival.of(tailed.index(name))
+        if not (made.known and fresh.known):
             found.append(_missing(TAILS, "a table has no value in this column", columns=(name,)))
             continue
         found.append(_tail_estimate(made, fresh, columns=(name,)))
@@ -412,59 +566,77 @@ def tail_ends(column: Distinct) -> tuple[float, float] | str:
     return low, high
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Mass:
-    """The mass beyond two ends, summed over columns, and every row's influence on that sum.
+def _beyond(values: Floats, low: float, high: float) -> tuple[Bits, Bits]:
+    """Return which values are known, which is finite, and which of these lie beyond the ends."""
+    known = np.isfinite(values)
+    return packed(known), packed(known & ((values < low) | (values > high)))
 
-    ``rows`` is the smallest number of known values in a column.
-    """
 
-    mass: float
-    influence: Floats
-    columns: int
+class _Mass(NamedTuple):
+    """The mass beyond two ends, as the mean over some of the columns that ``tails`` counts in ``rows`` rows."""
+
+    tails: Counts
     rows: int
+    columns: tuple[int, ...]
 
-    @classmethod
-    def none(cls, rows: int) -> _Mass:
-        return cls(0.0, np.zeros(rows), 0, rows)
-
-    @classmethod
-    def of(cls, values: Floats, low: float, high: float) -> _Mass:
-        known = np.isfinite(values)
-        beyond = known & ((values < low) | (values > high))
-        rows = int(known.sum())
-        mass = float(beyond.sum()) / max(rows, 1)
-        return cls(mass, (beyond - mass * known) * (len(values) / max(rows, 1)), 1, rows)
+    def of(self, column: int) -> _Mass:
+        """Return the mass of one column."""
+        return self._replace(columns=(column,))
 
     def plus(self, other: _Mass) -> _Mass:
-        """Return the sum over both columns' masses."""
-        influence, columns = self.influence + other.influence, self.columns + other.columns
-        return _Mass(self.mass + other.mass, influence, columns, min(self.rows, other.rows))
+        """Return the mean over both's columns."""
+        return self._replace(columns=self.columns + other.columns)
+
+    @property
+    def known(self) -> int:
+        """The smallest number of known values in a column."""
+        return int(np.diagonal(self.tails)[list(self.columns)].min())
+
+    @property
+    def masses(self) -> Floats:
+        """The mass of each column."""
+        both, columns = np.diagonal(self.tails), np.array(self.columns)
+        masses: Floats = both[columns + len(both) // 2] / both[columns]
+        return masses
 
     @property
     def mean(self) -> float:
-        return self.mass / self.columns
+        return float(self.masses.mean())
+
+    @property
+    def variance(self) -> float:
+        """The mean's variance over rows, which may hold several columns' values beyond their ends.
+
+        A row's influence on the mean is Σ (beyond - mass · known)/n over columns with n known values each, divided by
+        their number. The sum of its squares is a quadratic form in the counts of what is so together.
+        """
+        columns = np.array(self.columns)
+        known = np.diagonal(self.tails)[columns]
+        weights = np.concatenate([-self.masses / known, 1 / known]) / len(columns)
+        chosen = np.concatenate([columns, columns + len(self.tails) // 2])
+        terms = weights[:, None] * self.tails[np.ix_(chosen, chosen)] * weights
+        total = float(terms.sum())
+        return total if total > _ROUNDING * float(np.abs(terms).sum()) else 0.0
 
     @property
     def interval(self) -> Interval:
         """The score interval of as many independent rows as the mean's variance stands for."""
-        variance = float(self.influence @ self.influence) / (len(self.influence) * self.columns) ** 2
-        binomial = self.mean * (1 - self.mean)
-        return _score_interval(self.mean, binomial / variance if binomial and variance else self.rows)
+        binomial, variance = self.mean * (1 - self.mean), self.variance
+        return _score_interval(self.mean, binomial / variance if binomial > 0 and variance else self.known)
 
 
 def _tail_estimate(own: _Mass, rival: _Mass, *, columns: tuple[str, ...]) -> Estimate:
     value, mine, theirs = own.mean - rival.mean, own.interval, rival.interval
     below = sqrt((own.mean - mine.low) ** 2 + (theirs.high - rival.mean) ** 2)
     above = sqrt((mine.high - own.mean) ** 2 + (rival.mean - theirs.low) ** 2)
-    where = "" if columns else f", mean over {_plural(own.columns, 'column')}"
+    where = "" if columns else f", mean over {_plural(len(own.columns), 'column')}"
     return Estimate(
         TAILS,
         FAMILY,
         value,
         max(-1.0, value - below),
         min(1.0, value + above),
-        n=own.rows if columns else len(own.influence),
+        n=own.known if columns else own.rows,
         direction="target",
         range=(-1.0, 1.0),
         reference=0.0,
@@ -487,43 +659,69 @@ def _score_interval(share: float, trials: float) -> Interval:
 # --- neighbours ---
 
 
-def recall_and_precision(
-    train: Table,
-    holdout: Table,
-    synthetic: Table,
-    schema: Schema,
-    *,
-    seed: int,
-    encoding: DistanceEncoding | None = None,
-) -> tuple[Estimate, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Random rows of each side, equally many and in random order, with what measures their distances.
+
+    The modelled columns of ``size`` rows a side, at most 5,000.
+    """
+
+    size: int
+    train: pl.DataFrame
+    holdout: pl.DataFrame
+    synthetic: pl.DataFrame
+    encoding: DistanceEncoding
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        train: Table,
+        holdout: Table,
+        synthetic: Table,
+        schema: Schema,
+        *,
+        seed: int,
+        encoding: DistanceEncoding | None = None,
+    ) -> Drawn:
+        """Draw from tables at hand, of which the synthetic one may be a random part of all synthetic rows."""
+        names = [column.name for column in schema.modelled]
+        size = min(train.height, holdout.height, synthetic.height, MAX_POINTS)
+        sides = (("train", train), ("holdout", holdout), ("synthetic", synthetic))
+        real, fresh, made = (
+            table.take(random_places(table.height, size, generator(seed, FAMILY, side)), names) for side, table in sides
+        )
+        return cls(size, real, fresh, made, encoding or DistanceEncoding.over((train, holdout), schema), seed)
+
+
+def recall_and_precision(drawn: Drawn, schema: Schema, rows: tuple[int, int]) -> tuple[Estimate, ...]:
     """Measure recall and precision by nearest neighbours, 0 to 1, higher is better; a holdout's are the reference.
 
     Precision is the share of synthetic rows that lie within the distance from some training row to its fifth
     neighbour; recall is the share of training rows that lie so near to some synthetic row (Kynkäänniemi et al. 2019,
-    arXiv:1904.06991). All sides are cut to one size, at most 5,000 seeded rows, as both shares depend on it. Distances
-    are between ranks: a value beyond the real range is as far out as its end, so precision does not see it.
+    arXiv:1904.06991). All sides are cut to one size, at most 5,000 seeded rows, as both shares depend on it; ``rows``
+    are the numbers of all training and synthetic rows. Distances are between ranks: a value beyond the real range is as
+    far out as its end, so precision does not see it.
 
     Rows share neighbours, so their hits are not independent: score interval with the variance of a binomial one times
     a design effect (:func:`_design_effect`).
     """
-    size = min(train.height, holdout.height, synthetic.height, MAX_POINTS)
+    size = drawn.size
     if not schema.modelled or size < MIN_POINTS:
         reason = f"fewer than {MIN_POINTS} rows on a side" if schema.modelled else "the table has no column to measure"
         return tuple(_missing(name, reason, n=size) for name in (RECALL, PRECISION))
-    encoding = encoding or DistanceEncoding.over((train, holdout), schema)
-    sides = (("train", train), ("holdout", holdout), ("synthetic", synthetic))
-    samples = [_sample(table, schema, size, generator(seed, FAMILY, side)) for side, table in sides]
-    points = encoding.encode(pl.concat(samples, how="vertical_relaxed"))
+    samples = (drawn.train, drawn.holdout, drawn.synthetic)
+    points = drawn.encoding.encode(pl.concat(samples, how="vertical_relaxed"))
     real, fresh, made = side_by_side(
         _Balls.around, [points[start : start + size] for start in range(0, 3 * size, size)]
     )
     (near_made, made_near), (near_fresh, fresh_near) = side_by_side(real.and_cover, (made, fresh))
-    sizes = f"{size:,} of {train.height:,} training and of {synthetic.height:,} synthetic rows, k = {NEIGHBORS}"
+    sizes = f"{size:,} of {rows[0]:,} training and of {rows[1]:,} synthetic rows, k = {NEIGHBORS}"
     shares = {
         RECALL: (near_made, near_fresh, f"training rows near a synthetic row; {sizes}"),
         PRECISION: (made_near, fresh_near, f"synthetic rows near a training row; {sizes}"),
     }
-    return tuple(_neighbor_estimate(name, size, *found, seed) for name, found in shares.items())
+    return tuple(_neighbor_estimate(name, size, *found, drawn.seed) for name, found in shares.items())
 
 
 class _Cover(NamedTuple):
@@ -582,11 +780,6 @@ def _design_effects(one: Points, other: Points) -> list[float]:
     return [max(DESIGN_EFFECT, s / b) if b else DESIGN_EFFECT for s, b in zip(spread, binomial, strict=True)]
 
 
-def _sample(table: Table, schema: Schema, size: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Return ``size`` random rows in random order, so that any part of them is a random one."""
-    return table.take(rng.permutation(table.height)[:size], [column.name for column in schema.modelled])
-
-
 def _neighbor_estimate(name: str, size: int, own: _Cover, rival: _Cover, detail: str, seed: int) -> Estimate:
     low, high = _score_interval(own.share, own.rows)
     return Estimate(
@@ -609,8 +802,40 @@ def _neighbor_estimate(name: str, size: int, own: _Cover, rival: _Cover, detail:
 # --- the smallest class ---
 
 
+class Class(NamedTuple):
+    """The target's smallest class: its value, alone in a series, its training rows, and those that have a class."""
+
+    column: str
+    value: pl.Series
+    rows: int
+    known: int
+
+
+def smallest_class(train: Table, schema: Schema, target: str | None) -> Class | str:
+    """Return the smallest of the target's classes with five training rows or more, or why there is none to measure."""
+    column = schema[target] if target in schema and target is not None else None
+    if column is None or column.kind not in (Kind.CATEGORICAL, Kind.BOOLEAN):
+        return "no target is set" if target is None else "the target is not a class"
+    levels = train.levels(column.name)
+    classes, kept = len(levels.values), int(np.count_nonzero(levels.counts >= MIN_CATEGORY_ROWS))
+    if not 2 <= classes <= MAX_CLASSES or kept < 2:
+        reason = f"the target has {_plural(classes, 'class')}, {kept:,} with {MIN_CATEGORY_ROWS} training rows"
+        return f"{reason}; 2 are needed, and at most {MAX_CLASSES}"
+    fewest = levels.counts[kept - 1]
+    value = levels.values.filter(pl.Series(levels.counts == fewest)).head(1)
+    return Class(column.name, value, int(fewest), int(levels.counts.sum()))
+
+
+def _class_rows(part: Table, smallest: Class | str) -> Counts:
+    """Return how many rows are of the class, and how many have a class."""
+    if isinstance(smallest, str):
+        return np.zeros(2, dtype=np.int64)
+    levels = part.levels(smallest.column)
+    return np.array([rows_of(levels, smallest.value)[0], levels.counts.sum()], dtype=np.int64)
+
+
 def minority_share(
-    train: Table, holdout: Table, synthetic: Table, schema: Schema, target: str | None
+    counter: DiversityCounter, holdout: DiversityCounts, synthetic: DiversityCounts
 ) -> tuple[Estimate, ...]:
     """Measure the smallest target class's share of synthetic rows over its share of training rows; 1 is right.
 
@@ -618,21 +843,13 @@ def minority_share(
     the delta method on the log of the ratio, with half a row added to every count where no synthetic row shows the
     class (Walter 1975, doi:10.1093/biomet/62.2.371); its low end is then 0.
     """
-    column = schema[target] if target in schema and target is not None else None
-    if column is None or column.kind not in (Kind.CATEGORICAL, Kind.BOOLEAN):
-        return (_missing(MINORITY, "no target is set" if target is None else "the target is not a class"),)
-    sides = [table.levels(column.name) for table in (train, holdout, synthetic)]
-    classes, kept = len(sides[0].values), int(np.count_nonzero(sides[0].counts >= MIN_CATEGORY_ROWS))
-    if not 2 <= classes <= MAX_CLASSES or kept < 2:
-        reason = f"the target has {_plural(classes, 'class')}, {kept:,} with {MIN_CATEGORY_ROWS} training rows"
-        return (_missing(MINORITY, f"{reason}; 2 are needed, and at most {MAX_CLASSES}"),)
-    fewest = sides[0].counts == sides[0].counts[kept - 1]
-    smallest = sides[0].values.filter(pl.Series(fewest)).head(1)
-    shows = [int(rows_of(side, smallest)[0]) for side in sides]
-    known = [int(side.counts.sum()) for side in sides]
-    if not known[2]:
+    smallest = counter.smallest
+    if isinstance(smallest, str):
+        return (_missing(MINORITY, smallest),)
+    (fresh, fresh_known), (made, known) = holdout.target.tolist(), synthetic.target.tolist()
+    if not known:
         return (_missing(MINORITY, "every synthetic row lacks the target"),)
-    return (_ratio_estimate(shows, known),)
+    return (_ratio_estimate([smallest.rows, fresh, made], [smallest.known, fresh_known, known]),)
 
 
 def _ratio_estimate(shows: list[int], known: list[int]) -> Estimate:

@@ -15,14 +15,18 @@ compared.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from synthcli.encoding import Points
+from synthcli.executors import Workplace, in_order
 from synthcli.parallel import side_by_side
 from synthcli.rowkeys import mixed
 
@@ -37,6 +41,7 @@ _TILE_WIDTH = 1 << 12
 _LEAF = 128
 _PART = 1 << 11  # queries that one thread searches for at a time
 _PAIRS = 1 << 20  # pairs of query and reference compared at a time
+_MANY = 1 << 18  # references among which a search is worth handing over
 _DENSE = 8  # comparing all references costs about an eighth a pair of comparing chosen ones
 
 
@@ -78,20 +83,54 @@ class Nearest:
         return self._links.weights()
 
 
-def nearest(queries: Points, references: Points) -> Nearest:
-    """Return the nearest references of every query: exact, over all references, with all ties."""
+def nearest(queries: Points, references: Points, workplace: Workplace | None = None) -> Nearest:
+    """Return the nearest references of every query: exact, over all references, with all ties.
+
+    Queries are searched for in parts: among many references at ``workplace`` if there is a folder, else here.
+    """
     asked, sought = _Groups.of(queries), _Groups.of(references)
     ours, theirs = _cells(queries[asked.leaders], references[sought.leaders])
     leaves = _Leaves.of(theirs)
     # Parts are of one size wherever this runs, so that sums over the pairs are the same on any number of processors.
     parts = [slice(start, start + _PART) for start in range(0, max(ours.rows, 1), _PART)]
-    searches = side_by_side(lambda part: _Search(ours[part], leaves).run(), parts)
-    first, second = (np.concatenate(found) for found in zip(*(one.distances() for one in searches), strict=True))
-    links = [
-        (query + part.start, found) for part, one in zip(parts, searches, strict=True) for query, found in [one.links()]
-    ]
-    query, reference = (np.concatenate(found) for found in zip(*links, strict=True))
+    if workplace is None or workplace.folder is None or theirs.rows < _MANY:
+        found = side_by_side(lambda part: _search(ours[part], leaves), parts)
+    else:
+        found = _searched_there([ours[part] for part in parts], leaves, workplace.pool, workplace.folder)
+    first, second, _, reference = (np.concatenate(each) for each in zip(*found, strict=True))
+    query = np.concatenate([one.query + part.start for part, one in zip(parts, found, strict=True)])
     return Nearest(first[asked.group], second[asked.group], _Links(asked, sought, query, reference))
+
+
+class _Found(NamedTuple):
+    """The first and second distance of each query of a part, and the pairs at the first, sorted by query."""
+
+    first: Ints
+    second: Ints
+    query: Indices
+    reference: Indices
+
+
+def _search(queries: _Cells, leaves: _Leaves) -> _Found:
+    search = _Search(queries, leaves).run()
+    return _Found(*search.distances(), *search.links())
+
+
+def _searched_there(parts: list[_Cells], leaves: _Leaves, pool: Executor, folder: Path) -> list[_Found]:
+    """Search as tasks; the leaves are handed over in files, which processes of one machine have in memory once."""
+    with TemporaryDirectory(prefix="leaves-", dir=folder) as name:
+        leaves.save(Path(name))
+        calls = ((number, _task, (str(Path(name).resolve()), part)) for number, part in enumerate(parts))
+        return [found for _, found in in_order(pool, calls, called=lambda number: f"neighbours, part {number + 1}")]
+
+
+def _task(folder: str, queries: _Cells) -> _Found:
+    return _search(queries, _leaves(folder))
+
+
+@lru_cache(maxsize=1)
+def _leaves(folder: str) -> _Leaves:
+    return _Leaves.load(Path(folder))
 
 
 def distance_matrix(queries: Points, references: Points) -> Ints:
@@ -317,6 +356,27 @@ class _Leaves:
             np.minimum.reduceat(sorted_cells.numbers, start, axis=1),
             np.maximum.reduceat(sorted_cells.numbers, start, axis=1),
         )
+
+    def save(self, folder: Path) -> None:
+        """Write the leaves to the existing ``folder``."""
+        cells = self.cells
+        arrays = (self.order, cells.numbers, cells.codes, self.start, self.size, self.codes, self.low, self.high)
+        for name, array in zip(_ARRAYS, arrays, strict=True):
+            np.save(folder / f"{name}.npy", array)
+        np.save(folder / "form.npy", np.array([cells.unit, *cells.gapped]))
+
+    @classmethod
+    def load(cls, folder: Path) -> _Leaves:
+        """Read what :meth:`save` wrote, as far as it is looked at; nothing in it is executed."""
+        order, numbers, cell_codes, start, size, codes, low, high = (
+            np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in _ARRAYS
+        )
+        unit, *gapped = map(int, np.load(folder / "form.npy", allow_pickle=False))
+        return cls(order, _Cells(numbers, cell_codes, tuple(gapped), unit), start, size, codes, low, high)
+
+
+#: The files of the leaves.
+_ARRAYS = ("order", "numbers", "cell-codes", "start", "size", "codes", "low", "high")
 
 
 def _halved(numbers: Array, rows: Indices) -> Indices:

@@ -20,8 +20,10 @@ alone has) is no such generator: its near matches do exceed, the more the fewer 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log, sqrt
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,16 +62,148 @@ class Unique(NamedTuple):
     def find(self, wanted: Keys) -> tuple[Ints, Ints]:
         """Return the places in ``wanted`` whose key is here, and the row that it belongs to.
 
-        Sorted keys are looked up in sorted ones first: far faster, and mostly few are left to look up unsorted.
+        Sorted keys are looked up in sorted ones first, the fewer in the more: far faster, and mostly few are left to
+        look up unsorted.
         """
+        none = np.empty(0, np.int64)
+        if not (len(wanted) and len(self.keys)):
+            return none, none
         ordered = np.sort(wanted)
-        present = ordered[np.minimum(np.searchsorted(ordered, self.keys), len(ordered) - 1)] == self.keys
+        if len(self.keys) > len(ordered):
+            place = np.minimum(np.searchsorted(self.keys, ordered), len(self.keys) - 1)
+            present = np.unique(place[self.keys[place] == ordered])
+        else:
+            place = np.minimum(np.searchsorted(ordered, self.keys), len(ordered) - 1)
+            present = np.flatnonzero(ordered[place] == self.keys)
         keys, owner = self.keys[present], self.owner[present]
         if not len(keys):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return none, none
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found = np.flatnonzero(keys[place] == wanted)
         return found, owner[place[found]].astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """Numbers that add up by record: sorted ``records``, each once, and the sum of each."""
+
+    records: Ints
+    sums: Floats
+
+    @classmethod
+    def of(cls, records: Ints, weights: Floats) -> Weights:
+        """Add up the weights of equal records."""
+        distinct, place = np.unique(records, return_inverse=True)
+        return cls(distinct, np.bincount(place, weights, len(distinct)).astype(np.float64))
+
+    def __add__(self, other: Weights) -> Weights:
+        """Return the sums of both."""
+        return Weights.of(np.concatenate([self.records, other.records]), np.concatenate([self.sums, other.sums]))
+
+    def dense(self, records: int) -> Floats:
+        """Return the sum of each of so many records."""
+        out = np.zeros(records)
+        inside = self.records < records
+        out[self.records[inside]] = self.sums[inside]
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Which unique records some synthetic rows hit; hits of different rows add up.
+
+    Attributes
+    ----------
+    rows
+        Synthetic rows that were looked at.
+    known, near
+        How many of them equal a unique record, and how many agree with one in all columns but one at most.
+    exact_weights, near_weights
+        For each record of training part or holdout the sum over the rows that hit it, 1/k of a row that hits k.
+    """
+
+    rows: int
+    known: int
+    near: int
+    exact_weights: Weights
+    near_weights: Weights
+
+    def __add__(self, other: Hits) -> Hits:
+        """Return the hits of both sets of rows."""
+        return Hits(
+            self.rows + other.rows,
+            self.known + other.known,
+            self.near + other.near,
+            self.exact_weights + other.exact_weights,
+            self.near_weights + other.near_weights,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """The keys of unique records that synthetic rows are looked up in, of whole rows and without each column.
+
+    ``pool`` is the number of real rows, ``both`` that of training part and holdout, whose records are told apart.
+    """
+
+    whole: Unique
+    projected: tuple[Unique, ...]
+    both: int
+    pool: int
+
+    def hits(self, cells: Keys) -> Hits:
+        """Return which records rows hit, given the keys of their cells (columns, rows) from :func:`cell_keys`."""
+        whole = cells.sum(axis=0, dtype=np.uint64)
+        row, record = self.whole.find(whole)
+        near_row, near_record = self._near(whole, cells)
+        rows = cells.shape[1]
+        return Hits(
+            rows,
+            len(row),
+            len(np.unique(near_row)),
+            self._weights(row, record, rows),
+            self._weights(near_row, near_record, rows),
+        )
+
+    def _near(self, whole: Keys, cells: Keys) -> tuple[Ints, Ints]:
+        """Return each pair of a synthetic row and a record that agree in all columns but one at most, once."""
+        links = [np.empty(0, np.int64)]
+        for unique, column in zip(self.projected, cells, strict=True):
+            row, record = unique.find(whole - column)
+            links.append(row * self.pool + record)
+        distinct = np.unique(np.concatenate(links))
+        return distinct // self.pool, distinct % self.pool
+
+    def _weights(self, row: Ints, record: Ints, rows: int) -> Weights:
+        """Return the records' weights: counted whole, rows with several hits would make training look innocent."""
+        inside = record < self.both
+        row, record = row[inside], record[inside]
+        several = np.bincount(row, minlength=rows)
+        return Weights.of(record, 1 / several[row])
+
+    def save(self, folder: Path) -> None:
+        """Write the keys to the existing ``folder``, from which several processes can read them without a copy each."""
+        for name, unique in self._named():
+            np.save(folder / f"{name}-keys.npy", unique.keys)
+            np.save(folder / f"{name}-owner.npy", unique.owner)
+        np.save(folder / "sizes.npy", np.array([len(self.projected), self.both, self.pool]))
+
+    @classmethod
+    def load(cls, folder: Path) -> Sought:
+        """Read what :meth:`save` wrote, as far as it is looked at; nothing in it is executed."""
+
+        def read(name: str) -> Unique:
+            keys, owner = (
+                np.load(folder / f"{name}-{what}.npy", mmap_mode="r", allow_pickle=False) for what in ("keys", "owner")
+            )
+            return Unique(keys, owner)
+
+        columns, both, pool = map(int, np.load(folder / "sizes.npy", allow_pickle=False))
+        return cls(read("whole"), tuple(read(str(number)) for number in range(columns)), both, pool)
+
+    def _named(self) -> Iterator[tuple[str, Unique]]:
+        yield "whole", self.whole
+        yield from ((str(number), unique) for number, unique in enumerate(self.projected))
 
 
 class Repeats(NamedTuple):
@@ -192,27 +326,23 @@ class Records:
         if not len(self.names) or not rows or not sum(self.sizes):
             reason = "no modelled column" if not len(self.names) else "a table has no rows"
             return tuple(_unmeasured(name, reason, rows) for name in (KNOWN, EXACT, NEAR, NEAR_SHARE))
-        whole = cells.sum(axis=0, dtype=np.uint64)
-        row, record = self.whole.find(whole)
-        near_row, near_record = self._near(whole, cells)
+        return self.measure_hits(self.sought.hits(cells), exchangeable=exchangeable)
+
+    @property
+    def sought(self) -> Sought:
+        """What synthetic rows are looked up in."""
+        return Sought(self.whole, self.projected, self.sizes[0] + self.sizes[1], sum(self.sizes))
+
+    def measure_hits(self, hits: Hits, *, exchangeable: bool = True) -> tuple[Estimate, ...]:
+        """Measure a synthetic table by the records that its rows hit, counted in one go or in parts."""
         unique = np.zeros(sum(self.sizes), dtype=np.bool_)
         unique[self.whole.owner] = True
         return (
-            self._known(len(row), rows),
-            self._excess(EXACT, row, record, unique, rows, exchangeable),
-            self._excess(NEAR, near_row, near_record, self.eligible, rows, exchangeable),
-            self._near_share(len(np.unique(near_row)), rows),
+            self._known(hits.known, hits.rows),
+            self._excess(EXACT, hits.exact_weights, unique, hits.rows, exchangeable),
+            self._excess(NEAR, hits.near_weights, self.eligible, hits.rows, exchangeable),
+            self._near_share(hits.near, hits.rows),
         )
-
-    def _near(self, whole: Keys, cells: Keys) -> tuple[Ints, Ints]:
-        """Return each pair of a synthetic row and a record that agree in all columns but one at most, once."""
-        pool = sum(self.sizes)
-        links = [np.empty(0, np.int64)]
-        for unique, column in zip(self.projected, cells, strict=True):
-            row, record = unique.find(whole - column)
-            links.append(row * pool + record)
-        distinct = np.unique(np.concatenate(links))
-        return distinct // pool, distinct % pool
 
     def _known(self, hits: int, rows: int) -> Estimate:
         if self.twice:
@@ -244,20 +374,13 @@ class Records:
         )
 
     def _excess(
-        self, name: str, row: Ints, record: Ints, unique: npt.NDArray[np.bool_], rows: int, exchangeable: bool
+        self, name: str, weights: Weights, unique: npt.NDArray[np.bool_], rows: int, exchangeable: bool
     ) -> Estimate:
-        """Compare training and holdout records of which ``unique`` ones were hit by which synthetic ``row``.
-
-        A synthetic row that hits k records gives 1/k to each: counted whole on each side that it hits, rows with
-        several hits would make training look innocent.
-        """
+        """Compare training and holdout records, the ``unique`` ones, by how often they were hit."""
         if not exchangeable:
             return _unmeasured(name, NOT_EXCHANGEABLE, rows)
         train, both = self.sizes[0], self.sizes[0] + self.sizes[1]
-        inside = record < both
-        row, record = row[inside], record[inside]
-        several = np.bincount(row, minlength=rows)
-        weight = _sums(record, 1 / several[row], both)
+        weight = weights.dense(both)
         entity = np.arange(both) if self.entity is None else self.entity
         units = int(entity.max(initial=-1)) + 1
         records = _sums(entity, unique[:both], units)

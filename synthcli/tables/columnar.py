@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,19 @@ def open_parquet(path: Path, name: str) -> ParquetFile:
     lazy = stored.select(_storable(column, dtype, name) for column, dtype in dtypes.items())
     decimals = {column: dtype for column, dtype in dtypes.items() if isinstance(dtype, pl.Decimal)}
     return ParquetFile(name, path, lazy, rows, {column: (d.precision or 38, d.scale) for column, d in decimals.items()})
+
+
+def together(files: Sequence[ParquetFile]) -> pl.LazyFrame:
+    """Return the rows of files with the same columns one after the other.
+
+    Files that store them alike are scanned as one, of which any stretch of rows is read without those before it.
+    """
+    stored = [pl.read_parquet_schema(file.path) for file in files]
+    if any(list(each.items()) != list(stored[0].items()) for each in stored):
+        names = files[0].lazy.collect_schema().names()
+        return pl.concat([file.lazy.select(names) for file in files])
+    scanned = pl.scan_parquet([file.path for file in files], glob=False)
+    return scanned.select(_storable(column, dtype, files[0].name) for column, dtype in stored[0].items())
 
 
 @contextmanager

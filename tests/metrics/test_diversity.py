@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import comb, sqrt
 
 import numpy as np
@@ -11,9 +12,12 @@ from examples import MIXED, columns, mixed_table, on_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.columns import Distinct, Floats
+from synthcli.columns import Distinct, Floats, Table
 from synthcli.metrics import diversity
 from synthcli.metrics.diversity import (
+    DiversityCounter,
+    DiversityCounts,
+    Drawn,
     category_coverage,
     chance_of_loss,
     count_categories,
@@ -30,7 +34,9 @@ from synthcli.metrics.diversity import (
     tail_ends,
 )
 from synthcli.metrics.estimate import Estimate, wilson_interval
+from synthcli.metrics.sums import Contents
 from synthcli.schema import Column, Kind, Schema
+from synthcli.seeds import random_places
 
 SCHEMA = columns(c="categorical", x="numeric")
 NUMBERS = columns(x="numeric")
@@ -54,6 +60,26 @@ def lost(train: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema = SCHEMA) 
     return {e.columns: e for e in lost_category(on_tables(count_categories, train, train, synthetic, schema))}
 
 
+def counted(
+    measure: Callable[[DiversityCounter, DiversityCounts, DiversityCounts], tuple[Estimate, ...]],
+    train: pl.DataFrame,
+    holdout: pl.DataFrame,
+    synthetic: pl.DataFrame,
+    schema: Schema,
+    target: str | None = None,
+) -> tuple[Estimate, ...]:
+    """Measure by the counts of whole tables."""
+    counter = DiversityCounter.fit(Table(train), schema, target=target, rows=synthetic.height)
+    return measure(counter, counter.count(Table(holdout)), counter.count(Table(synthetic)))
+
+
+def neighbours(
+    train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema, *, seed: int
+) -> tuple[Estimate, ...]:
+    drawn = on_tables(Drawn.of, train, holdout, synthetic, schema, seed=seed)
+    return recall_and_precision(drawn, schema, (train.height, synthetic.height))
+
+
 def coverage(train: pl.DataFrame, holdout: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema) -> Estimate:
     return category_coverage(on_tables(count_categories, train, holdout, synthetic, schema))[0]
 
@@ -73,6 +99,12 @@ def test_chances_agree_with_the_hypergeometric_law(rows: int, data: st.DataObjec
     size, count = data.draw(st.integers(0, rows)), data.draw(st.integers(0, rows))
     expected = 1 - stats.hypergeom.pmf(0, rows, count, size)
     assert emission_chances(np.array([count]), rows, size)[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_small_chances_are_exact_among_many_rows() -> None:
+    # One of 10^8 rows is among 10^4 with chance 10^-4; either of two with 1 - (1 - 10^-4)(1 - 10^4/(10^8 - 1)).
+    found = emission_chances(np.array([0, 1, 2]), 10**8, 10**4)
+    assert found == pytest.approx([0, 1e-4, 1e-4 + (1 - 1e-4) * 1e4 / (1e8 - 1)], rel=1e-9)
 
 
 # --- coverage ---
@@ -211,9 +243,9 @@ def test_few_rows_repeated_many_times_lie_far_below_the_holdout() -> None:
 def test_the_closed_jackknife_is_the_jackknife(values: list[int], data: st.DataObject) -> None:
     keys = np.array(values, dtype=np.uint64)
     size = data.draw(st.integers(1, len(values) - 1))
-    shares = np.array([distinct_share(np.delete(keys, i), size).value for i in range(len(keys))])
+    shares = np.array([distinct_share(Contents.of(np.delete(keys, i)), size).value for i in range(len(keys))])
     expected = sqrt((len(keys) - 1) * shares.var())
-    assert distinct_share(keys, size).se == pytest.approx(max(expected, 1.5 / size), abs=1e-6)
+    assert distinct_share(Contents.of(keys), size).se == pytest.approx(max(expected, 1.5 / size), abs=1e-6)
 
 
 def test_the_interval_of_different_rows_covers_the_truth() -> None:
@@ -221,7 +253,7 @@ def test_the_interval_of_different_rows_covers_the_truth() -> None:
     weights /= weights.sum()
     truth = (1 - (1 - weights) ** 80).sum() / 80
     draws = [np.random.default_rng(i).choice(500, 200, p=weights).astype(np.uint64) for i in range(200)]
-    shares = [distinct_share(keys, 80) for keys in draws]
+    shares = [distinct_share(Contents.of(keys), 80) for keys in draws]
     assert np.mean([abs(share.value - truth) < 1.96 * share.se for share in shares]) > 0.9
     assert np.mean([share.se for share in shares]) < 1.3 * np.std([share.value for share in shares])
 
@@ -242,7 +274,7 @@ def test_tail_coverage_by_hand() -> None:
     train = numbers(np.arange(1000.0))
     holdout = numbers([-1.0, 3.0, 999.0, *[500.0] * 96, None])  # 3 of 99
     synthetic = numbers([*[995.0] * 2, 5.0, 994.0, *[500.0] * 46])  # 2 of 50: the ends themselves are inside
-    whole, column = on_tables(tail_coverage, train, holdout, synthetic, NUMBERS)
+    whole, column = counted(tail_coverage, train, holdout, synthetic, NUMBERS)
     assert whole.value == column.value == pytest.approx(2 / 50 - 3 / 99)
     mine, theirs = wilson_interval(2, 50), wilson_interval(3, 99)
     low = column.value - sqrt((0.04 - mine.low) ** 2 + (theirs.high - 3 / 99) ** 2)
@@ -250,25 +282,49 @@ def test_tail_coverage_by_hand() -> None:
     assert (column.n, whole.n, column.columns) == (50, 50, ("x",))
 
 
+def test_what_lies_beyond_the_ends_together_by_hand() -> None:
+    train = pl.DataFrame({"x": np.arange(1000.0), "y": np.arange(1000.0)})  # the ends are 5 and 994
+    counter = DiversityCounter.fit(Table(train), PLANE, target=None, rows=4)
+    counts = counter.count(Table(pl.DataFrame({"x": [-1.0, 999.0, 9.0, None], "y": [0.0, 9.0, np.inf, 1.0]})))
+    assert counts.tails.tolist() == [[3, 2, 2, 1], [2, 3, 2, 2], [2, 2, 2, 1], [1, 2, 1, 2]]
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 0.3]))
+def test_the_variance_of_a_mean_over_tails_is_that_of_the_rows_influences(seed: int, gaps: float) -> None:
+    rng = np.random.default_rng(seed)
+    made = rng.normal(0, 1.5, (50, 2)) @ np.array([[1, 0.8], [0, 0.6]])
+    made[rng.random((50, 2)) < gaps] = np.nan
+    train, synthetic = plane(400, 1), pl.DataFrame(made, schema=["x", "y"])
+    low, high = np.array([ends(train[name].to_numpy()) for name in train.columns]).T
+    known, beyond = np.isfinite(made), (made < low) | (made > high)
+    masses = beyond.sum(axis=0) / known.sum(axis=0)
+    influence = ((beyond - masses * known) / known.sum(axis=0)).sum(axis=1) / 2
+    variance, mean = influence @ influence, masses.mean()
+    rows = mean * (1 - mean) / variance if variance > 0 else known.sum(axis=0).min()
+    # Of two equal tables the difference is 0, and its interval made of the ends of a single one.
+    whole, *_ = counted(tail_coverage, train, synthetic, synthetic, PLANE)
+    own = wilson_interval(mean * rows, rows)
+    assert whole.value == 0.0
+    assert whole.high == pytest.approx(np.hypot(own.high - mean, mean - own.low), abs=1e-9)
+
+
 def test_tails_that_a_generator_cut_off_are_missed() -> None:
     train, holdout = plane(4000, 1), plane(1000, 2)
     cut = plane(4000, 3).with_columns(pl.all().clip(-2, 2))
-    fresh, lost_tails = (on_tables(tail_coverage, train, holdout, made, PLANE)[0] for made in (plane(4000, 4), cut))
+    fresh, lost_tails = (counted(tail_coverage, train, holdout, made, PLANE)[0] for made in (plane(4000, 4), cut))
     assert fresh.low < 0 < fresh.high
     assert lost_tails.high < 0
 
 
 def test_the_interval_of_tails_holds_zero_for_perfect_generators() -> None:
-    found = [
-        on_tables(tail_coverage, plane(400, i), plane(100, i + 300), plane(400, i + 600), PLANE) for i in range(150)
-    ]
+    found = [counted(tail_coverage, plane(400, i), plane(100, i + 300), plane(400, i + 600), PLANE) for i in range(150)]
     assert np.mean([table.low <= 0 <= table.high for table, *_ in found]) > 0.9
     assert np.mean([one.low <= 0 <= one.high for _, *ones in found for one in ones]) > 0.92
 
 
 def test_columns_that_vary_together_are_not_taken_for_several_witnesses() -> None:
     train, holdout, synthetic = (plane(1000, seed).with_columns(y="x") for seed in (1, 2, 3))
-    whole, one, other = on_tables(tail_coverage, train, holdout, synthetic, PLANE)
+    whole, one, other = counted(tail_coverage, train, holdout, synthetic, PLANE)
     for column in (one, other):
         assert (whole.low, whole.high) == pytest.approx((column.low, column.high))
 
@@ -276,7 +332,7 @@ def test_columns_that_vary_together_are_not_taken_for_several_witnesses() -> Non
 def test_a_heap_of_equal_values_is_no_tail() -> None:
     zeros = np.where(np.arange(1000) < 900, 0.0, np.arange(1000.0))
     assert ends(zeros) == (0.0, 994.0)
-    whole, _ = on_tables(tail_coverage, numbers(zeros), numbers(zeros), numbers(zeros), NUMBERS)
+    whole, _ = counted(tail_coverage, numbers(zeros), numbers(zeros), numbers(zeros), NUMBERS)
     assert whole.value == 0.0
     assert "0.500% of synthetic" in whole.detail
     assert "heaps at both ends" in ends(np.clip(np.arange(1000.0), 20, 900))
@@ -288,7 +344,7 @@ def test_a_heap_of_equal_values_is_no_tail() -> None:
 
 
 def test_a_fresh_sample_scores_as_the_holdout_does() -> None:
-    recall, precision = on_tables(recall_and_precision, plane(400, 1), plane(100, 2), plane(400, 3), PLANE, seed=1)
+    recall, precision = neighbours(plane(400, 1), plane(100, 2), plane(400, 3), PLANE, seed=1)
     for estimate in (recall, precision):
         assert estimate.n == 100
         assert estimate.value > 0.9
@@ -297,7 +353,7 @@ def test_a_fresh_sample_scores_as_the_holdout_does() -> None:
 
 def test_a_shrunk_table_loses_recall_and_keeps_precision() -> None:
     train, holdout = plane(300, 1), plane(300, 2)
-    recall, precision = on_tables(recall_and_precision, train, holdout, plane(300, 3, spread=0.3), PLANE, seed=1)
+    recall, precision = neighbours(train, holdout, plane(300, 3, spread=0.3), PLANE, seed=1)
     assert recall.high < recall.reference
     assert precision.value >= precision.reference - 0.02
 
@@ -305,7 +361,7 @@ def test_a_shrunk_table_loses_recall_and_keeps_precision() -> None:
 def test_invented_combinations_lose_precision_and_keep_recall() -> None:
     train, holdout, shuffled = (plane(300, seed).with_columns(y=pl.col("x")) for seed in (1, 2, 3))
     shuffled = pl.concat([shuffled.head(100), shuffled.tail(200).with_columns(y=pl.col("y").shift(50).fill_null(0.0))])
-    recall, precision = on_tables(recall_and_precision, train, holdout, shuffled, PLANE, seed=1)
+    recall, precision = neighbours(train, holdout, shuffled, PLANE, seed=1)
     assert precision.high < precision.reference
     assert recall.value >= recall.reference - 0.02
     assert (recall.name, precision.name) == ("diversity.recall", "diversity.precision")
@@ -316,7 +372,7 @@ def test_shares_by_hand_on_a_line() -> None:
     # 6 from inner rows and at 10 from the last: training balls reach 69, so 5 of the holdout's rows lie in them.
     train, holdout = numbers(np.arange(30.0)), numbers(np.arange(30.0) + 5000)
     synthetic = numbers(np.concatenate([np.arange(15.0), np.arange(15.0) + 5000]))
-    recall, precision = on_tables(recall_and_precision, train, holdout, synthetic, NUMBERS, seed=1)
+    recall, precision = neighbours(train, holdout, synthetic, NUMBERS, seed=1)
     assert precision.value == (15 + 5) / 30
     assert (precision.reference, recall.reference) == (5 / 30, 5 / 30)
     # Synthetic rows at 1 … 29 reach 39, the 20th training row; those from 61 on reach down to 51, the 26th.
@@ -324,10 +380,7 @@ def test_shares_by_hand_on_a_line() -> None:
 
 
 def test_the_interval_of_recall_and_precision_covers_their_mean_over_perfect_sets() -> None:
-    sets = [
-        on_tables(recall_and_precision, plane(60, i), plane(60, i + 200), plane(60, i + 400), PLANE, seed=i)
-        for i in range(100)
-    ]
+    sets = [neighbours(plane(60, i), plane(60, i + 200), plane(60, i + 400), PLANE, seed=i) for i in range(100)]
     for found in zip(*sets, strict=True):
         mean = np.mean([estimate.value for estimate in found])
         assert np.mean([estimate.low <= mean <= estimate.high for estimate in found]) >= 0.9
@@ -337,11 +390,29 @@ def test_the_interval_of_recall_and_precision_covers_their_mean_over_perfect_set
 def test_the_sampled_sizes_are_said_and_the_seed_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diversity, "MAX_POINTS", 60)
     train, holdout, synthetic = mixed_table(300, 1), mixed_table(100, 2), mixed_table(200, 3)
-    first, again = (on_tables(recall_and_precision, train, holdout, synthetic, MIXED, seed=7) for _ in range(2))
+    first, again = (neighbours(train, holdout, synthetic, MIXED, seed=7) for _ in range(2))
     assert first == again
-    assert first != on_tables(recall_and_precision, train, holdout, synthetic, MIXED, seed=8)
+    assert first != neighbours(train, holdout, synthetic, MIXED, seed=8)
     assert (first[0].n, first[0].seed) == (60, 7)
     assert "60 of 300 training and of 200 synthetic rows" in first[0].detail
+
+
+def test_places_are_drawn_at_random_without_a_number_for_each_of_many_rows() -> None:
+    few, many = (random_places(rows, 100, np.random.default_rng(1)) for rows in (100, 2**33))
+    assert sorted(few) == list(range(100))
+    assert len(np.unique(many)) == 100
+    assert many.max() > 2**32
+    for places in (few, many):
+        assert (np.sort(places) != places).any()
+
+
+def test_rows_may_be_drawn_from_a_random_part_of_all_synthetic_ones() -> None:
+    train, holdout, made = plane(200, 1), plane(50, 2), plane(90, 3)
+    counter = DiversityCounter.fit(Table(train), PLANE, target=None, rows=4 * made.height)
+    sides = counter.count(Table(holdout)), counter.count(Table(pl.concat([made] * 4)))
+    found = counter.conclude(*sides, on_tables(Drawn.of, train, holdout, made, PLANE, seed=1))
+    (precision,) = (each for each in found if each.name == "diversity.precision")
+    assert "50 of 200 training and of 360 synthetic rows" in precision.detail
 
 
 # --- the smallest class ---
@@ -349,7 +420,7 @@ def test_the_sampled_sizes_are_said_and_the_seed_decides(monkeypatch: pytest.Mon
 
 def test_minority_share_by_hand() -> None:
     train, holdout, synthetic = table(no=90, yes=10), table(no=40, yes=10), table(no=95, yes=5)
-    (estimate,) = on_tables(minority_share, train, holdout, synthetic, SCHEMA, "c")
+    (estimate,) = counted(minority_share, train, holdout, synthetic, SCHEMA, "c")
     assert estimate.value == pytest.approx(0.5)
     se = sqrt(1 / 5 - 1 / 100 + 1 / 10 - 1 / 100)
     assert estimate.low == pytest.approx(0.5 * np.exp(-1.959964 * se))
@@ -359,7 +430,7 @@ def test_minority_share_by_hand() -> None:
 
 
 def test_a_class_that_is_gone_has_an_interval_from_zero_to_below_one() -> None:
-    (estimate,) = on_tables(minority_share, table(no=900, yes=100), table(no=9, yes=1), table(no=1000), SCHEMA, "c")
+    (estimate,) = counted(minority_share, table(no=900, yes=100), table(no=9, yes=1), table(no=1000), SCHEMA, "c")
     assert (estimate.value, estimate.low) == (0.0, 0.0)
     assert 0 < estimate.high < 0.1
 
@@ -373,7 +444,7 @@ def test_the_interval_of_the_ratio_covers_one() -> None:
 
 def test_only_targets_of_two_to_fifty_classes_have_a_smallest_one() -> None:
     def reason(frame: pl.DataFrame, target: str | None, synthetic: pl.DataFrame | None = None) -> str:
-        (estimate,) = on_tables(minority_share, frame, frame, frame if synthetic is None else synthetic, SCHEMA, target)
+        (estimate,) = counted(minority_share, frame, frame, frame if synthetic is None else synthetic, SCHEMA, target)
         assert estimate.status == "not_measured"
         return estimate.detail
 

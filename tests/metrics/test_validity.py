@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from examples import MIXED, columns, mixed_table, on_tables
+from examples import MIXED, columns, mixed_table
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthcli.columns import Table
 from synthcli.config.models import Constraint, FixedCombinations, FixedIncrements, Inequality
 from synthcli.errors import ConfigError
 from synthcli.metrics.estimate import Estimate, wilson_interval
-from synthcli.metrics.validity import has_decimals, measure_missing, measure_ranges, measure_validity
+from synthcli.metrics.validity import ShareCounts, ValidityCounter, has_decimals, measure_validity
 from synthcli.schema import Column, Kind, Schema
 
 NAN, INF = float("nan"), float("inf")
@@ -198,9 +199,42 @@ def test_the_interval_of_many_cells_covers_the_true_share() -> None:
     for seed in range(200):
         bad = np.random.default_rng(seed).random(300) < 0.05
         table = frame(a=np.where(bad, 2, 0), b=np.where(bad, 2, 0), c=np.where(bad, 2, 0), d=np.zeros(300))
-        whole, *_ = on_tables(measure_ranges, train, train, table.cast(pl.Float64), schema)
+        whole = measure(train, train, table.cast(pl.Float64), schema)["ranges", ()]
         covered += whole.low <= 0.9625 <= whole.high
     assert 180 <= covered <= 199
+
+
+def inside_counts(rows: list[list[float | None]]) -> ShareCounts:
+    """Return the counts of rows whose cells are 0 (inside), 2 (outside) or missing."""
+    names = "abcdefgh"[: len(rows[0])]
+    table = pl.DataFrame(rows, dict.fromkeys(names, pl.Float64), orient="row")
+    train = {name: [0.0, 1.0] for name in names}
+    schema = columns(**dict.fromkeys(names, "numeric"))
+    counter = ValidityCounter.fit(Table(frame(**train)), schema, (), rows=table.height)
+    return counter.count(Table(table)).ranges
+
+
+def test_the_sums_behind_a_ratio_by_hand() -> None:
+    # Cells that are there and good in the four rows: 2 and 2, 2 and 1, 1 and 0, none.
+    counts = inside_counts([[0.0, 0.0], [0.0, 2.0], [None, 2.0], [None, None]])
+    assert counts.cells.tolist() == [[2, 2], [3, 1]]
+    assert counts.products.tolist() == [[4 + 4 + 1, 4 + 2], [4 + 2, 4 + 1]]
+    assert counts.rows == 3
+    # 3 of 5 are good, so the residuals are 2 - 6/5, 1 - 6/5 and 0 - 3/5: their squares add up to 26/25.
+    assert counts.variance(5, 3) == pytest.approx(26 / 25 / 25 * 3 / 2)
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 2.0, None]), min_size=3, max_size=3), min_size=2, max_size=40))
+def test_the_variance_from_sums_is_that_of_the_rows(rows: list[list[float | None]]) -> None:
+    counts = inside_counts(rows)
+    present = np.array([sum(cell is not None for cell in row) for row in rows])
+    good = np.array([sum(cell == 0 for cell in row) for row in rows])
+    cells, kept = counts.cells.sum(axis=0).tolist()
+    assert (cells, kept) == (present.sum(), good.sum())
+    if cells:
+        residuals, seen = good - kept / cells * present, np.count_nonzero(present)
+        expected = residuals @ residuals / cells**2 * seen / max(seen - 1, 1)
+        assert counts.variance(cells, kept) == pytest.approx(expected, abs=1e-15)
 
 
 def test_all_cells_inside_leave_room_for_doubt_by_rows_and_not_by_cells() -> None:
@@ -276,7 +310,8 @@ def test_a_perfect_generator_scores_the_reference_on_average_whatever_the_sizes(
     gaps, single_gaps, low = [], [], []
     for seed in range(40):
         parts = [gappy(size, 1_000 * side + seed) for side, size in enumerate((rows, reserved, made))]
-        whole, single, *_ = on_tables(measure_missing, *parts, GAPPY)
+        found = measure(*parts, GAPPY)
+        whole, single = found["missing", ()], found["missing", ("c0",)]
         gaps.append(whole.value - whole.reference)
         single_gaps.append(single.value - single.reference)
         low.append(whole.high < whole.reference - 2 * whole.reference_se)
