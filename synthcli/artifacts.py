@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from synthcli import remote
+
 _CHUNK = 1 << 20
 #: What numpy and zipfile raise for a file of arrays that is damaged somewhere.
 DAMAGED_ARRAYS = (
@@ -54,6 +56,18 @@ def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
         _sync(final.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def delivered(target: Path | str) -> Iterator[Path]:
+    """Yield the path to write to: ``target``, or where that is a URL a temporary file, put there on a clean exit."""
+    if isinstance(target, Path):
+        yield target
+        return
+    with tempfile.TemporaryDirectory(prefix="synthcli-") as folder:
+        local = Path(folder) / remote.name(target)[-40:]  # a key may be longer than a file's name
+        yield local
+        remote.put(local, target)
 
 
 @contextmanager

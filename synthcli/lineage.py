@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from synthcli import __version__
-from synthcli.artifacts import sha256, write_json
+from synthcli import __version__, remote
+from synthcli.artifacts import delivered, sha256, write_json
 from synthcli.tables.footer import parquet_footer
 
 SCHEMA_VERSION = 1
@@ -175,21 +175,33 @@ def write_sidecar(path: Path, lineage: Lineage, rows: int, digest: str | None = 
 
     ``digest`` is the file's SHA-256, where the caller has it already.
     """
-    described = {"schema_version": SCHEMA_VERSION, "file": path.name, "sha256": digest or sha256(path), "rows": rows}
-    write_json(sidecar(path), {**described, **lineage.to_dict()})
+    write_json(sidecar(path), _described(path.name, digest or sha256(path), rows, lineage))
     return sidecar(path)
 
 
-def read(path: Path, digest: str | None = None) -> Known | None:
+def put_sidecar(url: str, lineage: Lineage, rows: int, digest: str) -> str:
+    """Write the lineage of the finished remote file ``url``, whose SHA-256 is ``digest``; return the sidecar's URL."""
+    beside = f"{url}{SIDECAR}"
+    with delivered(beside) as local:
+        write_json(local, _described(remote.name(url), digest, rows, lineage))
+    return beside
+
+
+def _described(name: str, digest: str, rows: int, lineage: Lineage) -> dict[str, Any]:
+    described = {"schema_version": SCHEMA_VERSION, "file": name, "sha256": digest, "rows": rows}
+    return {**described, **lineage.to_dict()}
+
+
+def read(path: Path, digest: str | None = None, name: str | None = None) -> Known | None:
     """Return what is known about the file ``path``; ``None`` where nothing is, so that it is real by declaration.
 
     The sidecar counts where its SHA-256 is the file's (``digest``, where the caller has it already), else the metadata
-    of a Parquet file do.
+    of a Parquet file do. ``name`` is what messages call the file, where ``path`` is a copy of it.
     """
     beside = sidecar(path)
     mismatch = ""
     if beside.is_file():
-        lineage, rows, mismatch = _from_sidecar(beside, digest or sha256(path))
+        lineage, rows, mismatch = _from_sidecar(beside, digest or sha256(path), f"{name or path}{SIDECAR}")
         if lineage is not None:
             return Known(lineage, "sidecar", rows)
     footer = parquet_footer(path)
@@ -199,18 +211,22 @@ def read(path: Path, digest: str | None = None) -> Known | None:
     return Known(None, None, None, mismatch) if mismatch else None
 
 
-def of_source(paths: Sequence[Path], rows: int) -> Origin:
-    """Return the lineage of a table that was read from ``paths`` and has ``rows`` rows altogether."""
+def of_source(paths: Sequence[Path], rows: int, names: Sequence[str] = ()) -> Origin:
+    """Return the lineage of a table that was read from ``paths`` and has ``rows`` rows altogether.
+
+    ``names`` is what the files are called, where some of them are copies.
+    """
+    names = names or [str(path) for path in paths]
     digests = [sha256(path) if path != STANDARD_INPUT else None for path in paths]
-    found = [read(path, digest) if digest else None for path, digest in zip(paths, digests, strict=True)]
+    found = [read(path, own, name) if own else None for path, own, name in zip(paths, digests, names, strict=True)]
     warnings = tuple(each.mismatch for each in found if each is not None and each.mismatch)
     known = [each.lineage if each is not None and each.lineage is not None else real() for each in found]
     if len(paths) == 1:
         return Origin(known[0], digests[0], warnings)
     counts = _part_rows(paths, found, rows)
-    parts = zip(known, paths, counts, digests, strict=True)
+    parts = zip(known, names, counts, digests, strict=True)
     return Origin(
-        mixed([each.as_parent(path.name, n, own) for each, path, n, own in parts]), _joined(digests), warnings
+        mixed([each.as_parent(Path(name).name, n, own) for each, name, n, own in parts]), _joined(digests), warnings
     )
 
 
@@ -245,21 +261,24 @@ def _said_rows(path: Path, known: Known | None) -> int | None:
     return footer.rows if footer else None
 
 
-def _from_sidecar(beside: Path, digest: str) -> tuple[Lineage | None, int | None, str]:
-    """Return the lineage and rows in a sidecar, or why it is no evidence about the file with this SHA-256."""
+def _from_sidecar(beside: Path, digest: str, name: str) -> tuple[Lineage | None, int | None, str]:
+    """Return the lineage and rows in a sidecar, or why it is no evidence about the file with this SHA-256.
+
+    ``name`` is what messages call the sidecar.
+    """
     try:
         document = json.loads(beside.read_text(encoding="utf-8"))
         lineage, rows, described = Lineage.from_dict(document), int(document["rows"]), str(document["sha256"])
         supported = document["schema_version"] == SCHEMA_VERSION
     except (OSError, ValueError, KeyError, TypeError):
-        return None, None, f"{beside}: is no lineage that this version of synthcli can read"
+        return None, None, f"{name}: is no lineage that this version of synthcli can read"
     if not supported:
-        return None, None, f"{beside}: was written by another version of synthcli"
+        return None, None, f"{name}: was written by another version of synthcli"
     if described != digest:
         return (
             None,
             None,
-            f"{beside}: belongs to other bytes (SHA-256 {described[:12]} …, the file's is {digest[:12]} …)",
+            f"{name}: belongs to other bytes (SHA-256 {described[:12]} …, the file's is {digest[:12]} …)",
         )
     return lineage, rows, ""
 

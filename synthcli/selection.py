@@ -27,6 +27,7 @@ from synthcli.rowkeys import row_keys
 from synthcli.schema import Schema
 from synthcli.seeds import generator, stage_seed
 from synthcli.synthesizers.assembly import fit_table
+from synthcli.synthesizers.crew import HERE, Crew
 
 #: The share of the training rows (of the entities, where rows belong together) that candidates are judged by.
 VALIDATION = 0.25
@@ -130,7 +131,13 @@ class Selection:
 
 
 def select(
-    train: pl.DataFrame, schema: Schema, contenders: Sequence[Contender], terms: Terms, tell: Tell, clock: Clock
+    train: pl.DataFrame,
+    schema: Schema,
+    contenders: Sequence[Contender],
+    terms: Terms,
+    tell: Tell,
+    clock: Clock,
+    crew: Crew = HERE,
 ) -> Selection:
     """Try ``contenders`` in their order within ``terms.minutes``, and choose by the rule.
 
@@ -144,6 +151,8 @@ def select(
         All training rows, not protected; the holdout has no place here.
     tell
         Told the progress of the whole, often.
+    crew
+        Fits the candidates, one after the other.
 
     Raises
     ------
@@ -158,7 +167,7 @@ def select(
     """
     fitting, validation = inner_parts(train, terms.by, terms.seed)
     protected = protect(fitting, schema, terms.protection, terms.constraints, terms.seed).table
-    trial = _Trial(fitting, validation, protected, schema, terms, clock, clock() + 60 * terms.minutes)
+    trial = _Trial(fitting, validation, protected, schema, terms, clock, clock() + 60 * terms.minutes, crew)
     tried = []
     for place, (name, contender) in enumerate(zip(names(contenders), contenders, strict=True)):
         tried.append(trial.candidate(name, contender, _part(tell, place, len(contenders))))
@@ -261,6 +270,7 @@ class _Trial:
     terms: Terms
     clock: Clock
     deadline: float
+    crew: Crew
 
     def candidate(self, name: str, contender: Contender, tell: Tell) -> tuple[Candidate, SynthcliError | None]:
         """Fit and judge one; the error is why it failed."""
@@ -296,7 +306,14 @@ class _Trial:
         """Fit as ``commands.fit`` does, and draw as many rows as there are to learn from."""
         terms = self.terms
         fitted = fit_table(
-            self.protected, self.schema, contender.kind, contender.parameters, terms.seed, told, terms.constraints
+            self.protected,
+            self.schema,
+            contender.kind,
+            contender.parameters,
+            terms.seed,
+            told,
+            terms.constraints,
+            self.crew,
         )
         return fitted.sample(self.fitting.height, stage_seed(terms.seed, "select", "sample"))
 

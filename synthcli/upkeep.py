@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from synthcli.artifacts import sha256, write_json
 from synthcli.registry import fingerprint
+from synthcli.tables.files import Part
 
 SCHEMA_VERSION = 1
 #: Nanoseconds between a change and a look within which another change could have gone unseen.
@@ -153,10 +154,18 @@ def write(root: Path, state: State) -> None:
     write_json(folder(root) / "state.json", {"schema_version": SCHEMA_VERSION, **asdict(state)})
 
 
-def look(paths: Iterable[Path], known: Sequence[SourceFile], now: int) -> tuple[SourceFile, ...]:
-    """Return the files as they are at ``now`` (ns since 1970), read only where ``known`` does not settle it."""
+def look(files: Iterable[Path | Part], known: Sequence[SourceFile], now: int) -> tuple[SourceFile, ...]:
+    """Return the files as they are at ``now`` (ns since 1970), read only where ``known`` does not settle it.
+
+    A ``Part`` is a remote file's copy, of whose SHA-256 alone anything can be told.
+    """
     before = {file.path: file for file in known}
-    return tuple(_looked(path, before.get(str(path.absolute())), now) for path in paths)
+    return tuple(
+        SourceFile(file.name, file.path.stat().st_size, 0, 0, 0, now, sha256(file.path))
+        if isinstance(file, Part)
+        else _looked(file, before.get(str(file.absolute())), now)
+        for file in files
+    )
 
 
 def content(files: Iterable[SourceFile]) -> str:

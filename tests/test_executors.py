@@ -1,4 +1,6 @@
-"""Executors: all results come, no more are under way than asked for, and no process is left behind."""
+"""Executors: all results come, also where workers are ended from outside; no more are under way than asked for, and no
+process is left behind.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import pytest
+import tasks
 
 from synthcli import parallel
-from synthcli.executors import InProcess, each_done, executor
+from synthcli.errors import EngineError
+from synthcli.executors import TRIES, InProcess, as_workers, at_most, chosen, counted, each_done, executor, in_order
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -138,6 +142,90 @@ def test_an_error_comes_after_the_results_before_it() -> None:
         next(done)
 
 
+def test_results_in_the_order_of_the_calls_whatever_order_they_are_done_in() -> None:
+    done, others = [], Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert others.wait(20)
+        done.append(number)
+        if {1, 2} <= set(done):
+            others.set()
+        return number * number
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(in_order(pool, ((number, work, (number,)) for number in range(9)), 3))
+    assert found == [(number, number * number) for number in range(9)]
+    assert done.index(0) > 1
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 5])
+def test_what_waits_for_its_turn_counts_among_those_under_way(ahead: int) -> None:
+    """The first call is the last to be done: meanwhile others are done, and none is made up beyond the bound."""
+    made, told, most = 0, 0, 0
+    first = Event()
+
+    def calls() -> Iterator[tuple[int, Callable[..., object], tuple[object, ...]]]:
+        nonlocal made, most
+        for number in range(20):
+            made += 1
+            most = max(most, made - told)
+            if made == ahead:
+                first.set()
+            yield number, (first.wait if number == 0 else abs), (20 if number == 0 else number,)
+
+    with ThreadPoolExecutor(10) as pool:
+        for key, _ in in_order(pool, calls(), ahead):
+            assert key == told
+            told += 1
+    assert (made, told, most) == (20, 20, ahead)
+
+
+def test_an_error_comes_at_its_place_although_it_was_there_before() -> None:
+    failed = Event()
+
+    def work(number: int) -> int:
+        if number == 2:
+            failed.set()
+            raise ZeroDivisionError
+        assert failed.wait(20)
+        return number
+
+    with ThreadPoolExecutor(4) as pool:
+        done = in_order(pool, ((number, work, (number,)) for number in range(4)), 4)
+        assert [next(done), next(done)] == [(0, 0), (1, 1)]
+        with pytest.raises(ZeroDivisionError):
+            next(done)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        (None, None),
+        ("1", 1),
+        ("12", 12),
+        ("0", 0),
+        ("auto", "auto"),
+        ("tcp://host:8786", "tcp://host:8786"),
+        ("-1", "-1"),
+        ("2.0", "2.0"),
+        ("٣", "٣"),
+        ("²", "²"),
+        ("", ""),
+    ],
+)
+def test_what_the_option_says(text: str | None, meant: int | str | None) -> None:
+    assert as_workers(text) == meant
+
+
+def test_auto_is_one_a_processor_and_no_worker_is_without_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "processors", lambda: 7)
+    assert [chosen("auto"), chosen(3), chosen("tcp://host:1")] == [7, 3, "tcp://host:1"]
+    assert [at_most(4, tasks) for tasks in (0, 1, 3, 4, 9)] == [1, 1, 3, 4, 4]
+    assert at_most("tcp://host:1", 1) == "tcp://host:1"
+    assert counted(5) == 5
+
+
 # --- processes ---
 
 
@@ -200,6 +288,78 @@ def test_an_interrupt_here_ends_the_workers_and_no_other_process() -> None:
         other.terminate()
         other.join(20)
     assert other.exitcode == -signal.SIGTERM
+
+
+def named(key: int) -> str:
+    return f"the square of {key}"
+
+
+def test_a_task_whose_worker_is_ended_is_run_again_and_no_other(tmp_path: Path) -> None:
+    """Task 0 is under way in the other worker all the time: it is not disturbed."""
+    folder = str(tmp_path)
+    calls: list[tuple[int, Callable[..., int], tuple[Any, ...]]] = [
+        (0, tasks.square, (folder, 0, 1.5)),
+        (1, tasks.ended, (folder, 1, 1)),
+        (2, tasks.square, (folder, 2)),
+        (3, tasks.ended, (folder, 3, TRIES - 1)),
+        (4, tasks.square, (folder, 4)),
+    ]
+    with executor(2) as pool:
+        found = list(each_done(pool, calls))
+    assert sorted(found) == [(key, key * key) for key in range(5)]
+    assert [len(tasks.processes(folder, key)) for key in range(5)] == [1, 2, 1, TRIES, 1]
+    assert tasks.processes(folder, 1)[0] != tasks.processes(folder, 1)[1]
+    assert multiprocessing.active_children() == []
+
+
+def test_results_in_order_whose_worker_is_ended(tmp_path: Path) -> None:
+    calls = [(key, tasks.ended, (str(tmp_path), key, key == 1)) for key in range(4)]
+    with executor(2) as pool:
+        assert list(in_order(pool, calls)) == [(key, key * key) for key in range(4)]
+
+
+def test_a_worker_that_is_ended_while_it_has_no_task_is_replaced(tmp_path: Path) -> None:
+    with executor(1, apart=True) as pool:
+        assert pool.submit(tasks.square, str(tmp_path), 2).result() == 4
+        (worker,) = tasks.processes(tmp_path, 2)
+        assert worker != os.getpid()
+        os.kill(worker, signal.SIGKILL)
+        assert within(10, lambda: not is_running(worker))
+        assert pool.submit(tasks.square, str(tmp_path), 3).result() == 9
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("yielding", [each_done, in_order])
+def test_a_task_that_ends_its_worker_each_time_is_named(yielding: Callable[..., Any], tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    calls: list[tuple[int, Callable[..., int], tuple[Any, ...]]] = [
+        (7, tasks.ended, (folder, 7, 99)),
+        (8, tasks.square, (folder, 8, 60.0)),
+    ]
+
+    def run() -> None:
+        with executor(2) as pool:
+            list(yielding(pool, calls, called=named))
+
+    with pytest.raises(EngineError, match=r"^the square of 7: .* ended from outside") as raised:
+        run()
+    assert raised.value.exit_code == 4
+    assert f"{TRIES} times" in raised.value.message
+    assert "--workers" in raised.value.hint
+    assert len(tasks.processes(folder, 7)) == TRIES
+    assert within(10, lambda: multiprocessing.active_children() == [])
+    assert not any(is_running(pid) for key in (7, 8) for pid in tasks.processes(folder, key))
+
+
+def test_an_error_of_a_task_is_not_taken_for_the_end_of_its_worker(tmp_path: Path) -> None:
+    def run() -> None:
+        with executor(1, apart=True) as pool:
+            list(each_done(pool, [(5, tasks.failing, (str(tmp_path), 5))], called=named))
+
+    with pytest.raises(ZeroDivisionError, match="task 5"):
+        run()
+    assert len(tasks.processes(tmp_path, 5)) == 1
+    assert within(10, lambda: multiprocessing.active_children() == [])
 
 
 SCRIPT = """

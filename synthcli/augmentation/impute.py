@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from synthcli.augmentation.blocks import BLOCK
 from synthcli.augmentation.recipe import Augmented, Fitted, Origin, Recipe, code
 from synthcli.config.models import ProtectionSection
 from synthcli.errors import BadTableError
@@ -115,16 +116,18 @@ def _filled(
     known = table.select(schema.names)
     keeps, own = recipe.keeps(known), recipe.filling
     if own is not None:
-        done = own.fill(known, schema, columns, recipe.parameters, seed, progress, keeps, resample=resample)
+        done = own.fill(
+            known, schema, columns, recipe.parameters, seed, progress, keeps, resample=resample, crew=recipe.crew
+        )
         return _taken(table, done, columns)
     off = ProtectionSection(rare_category_min_count=0, clip_extremes=0)
-    bare = Recipe(recipe.kind, recipe.parameters, off, recipe.constraints, recipe.tries)
+    bare = Recipe(recipe.kind, recipe.parameters, off, recipe.constraints, recipe.tries, recipe.crew)
     fitted = bare.fit(_resampled(known, seed) if resample else known, schema, seed, progress)
     if isinstance(fitted.model.synthesizer, Conditional):
-        done = _asked(fitted, table, schema, columns, seed, recipe.tries)
+        done = _asked(fitted, table, schema, columns, seed, recipe)
     else:
         law = fitted.model.sample(LAW_ROWS, stage_seed(seed, "law"))
-        done = Forest.fill(known, schema, columns, {}, seed, progress, keeps, law=law)
+        done = Forest.fill(known, schema, columns, {}, seed, progress, keeps, law=law, crew=recipe.crew)
     return _taken(table, done, columns)
 
 
@@ -150,7 +153,7 @@ def _resampled(table: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def _asked(
-    fitted: Fitted, table: pl.DataFrame, schema: Schema, columns: Sequence[str], seed: int, tries: int
+    fitted: Fitted, table: pl.DataFrame, schema: Schema, columns: Sequence[str], seed: int, recipe: Recipe
 ) -> Completed:
     """Return the table's modelled columns, the holes of ``columns`` drawn by the model's law given the row's cells.
 
@@ -167,7 +170,7 @@ def _asked(
         if not len(pending):
             break
         given = (known if number < _ROUNDS else filled)[pending]
-        drawn = fitted.complete(given, stage_seed(seed, "round", number), 0, 0, tries)
+        drawn = fitted.completed(given, stage_seed(seed, "round", number), BLOCK, recipe.tries, recipe.crew)
         whole = drawn.made & ~_any_null(drawn.table, columns)
         if number < _STRICT and stays is not None:
             alike = [drawn.table[name].is_null() == stays[name][pending] for name in others]

@@ -17,13 +17,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from synthcli.augmentation.blocks import blocks
 from synthcli.augmentation.classes import Axis, Classes
 from synthcli.augmentation.recipe import Augmented, Recipe, followed_by, origins
 from synthcli.augmentation.shares import apportioned, completed, enlarged
 from synthcli.errors import BadTableError
 from synthcli.schema import Schema
 from synthcli.seeds import generator, stage_seed
-from synthcli.synthesizers.assembly import TableGenerator
 from synthcli.synthesizers.protocol import Progress
 
 #: Training rows that a class must have for more of it to be drawn: those of one leaf of a forest, so that the class can
@@ -269,6 +269,7 @@ def _vary(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress)
             stage_seed(seed, "turn", turn),
             progress,
             keeps,
+            recipe.crew,
         )
         found.append(done.table.filter(pl.Series(done.made)))
         lacking -= found[-1].height
@@ -303,7 +304,8 @@ def _draw(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress)
     number = 0
     while lacking and budget > 0:
         asked = min(max(int(lacking / rate) + 1, _LEAST), _MOST, budget)
-        drawn = _round(model, given, asked, stage_seed(seed, "round", number), tries)
+        with blocks(recipe.crew, model, asked) as drawing:
+            drawn = drawing.drawn(given, asked, stage_seed(seed, "round", number), tries)
         mine = drawn.filter(pl.Series(classes.label(drawn) == one.number))
         found.append(mine[:lacking])
         # Values are given, so that a class that no row could be made of once is beyond the generator.
@@ -312,10 +314,3 @@ def _draw(one: _Class, rows: int, recipe: Recipe, seed: int, progress: Progress)
     if lacking:
         raise one.lacking(rows - lacking, rows, tries)
     return pl.concat(found).select(one.schema.names)
-
-
-def _round(model: TableGenerator, given: pl.DataFrame, rows: int, seed: int, tries: int) -> pl.DataFrame:
-    if not given.width:
-        return model.chunk(rows, seed)
-    made = model.complete(given[np.zeros(rows, np.int64)], seed, tries=tries)
-    return made.table.filter(pl.Series(made.made))

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from synthcli.augmentation.blocks import blocks
 from synthcli.config.models import Constraint, ProtectionSection
 from synthcli.constraints import columns_of, holds
 from synthcli.errors import BadTableError
@@ -21,6 +22,7 @@ from synthcli.seeds import stage_seed
 from synthcli.synthesizers import filling_class, identifiers
 from synthcli.synthesizers.assembly import TableGenerator, fit_table
 from synthcli.synthesizers.boundary import put_in
+from synthcli.synthesizers.crew import HERE, Crew
 from synthcli.synthesizers.protocol import Completed, Filling, Keeps, Progress
 
 
@@ -38,11 +40,11 @@ class Fitted(NamedTuple):
     model: TableGenerator
     protected: Protected
 
-    def complete(self, given: pl.DataFrame, seed: int, number: int, start: int, tries: int) -> Completed:
+    def completed(self, given: pl.DataFrame, seed: int, size: int, tries: int, crew: Crew) -> Completed:
         """Draw the empty cells of ``given`` as ``TableGenerator.complete`` does, rows with unknown categories too.
 
         A category that the protected rows lack says nothing to the generator: it counts as empty while the row is drawn
-        and is put back.
+        and is put back. Blocks of ``size`` rows are numbered from 0 on, and drawn by ``crew``.
         """
         given = given.fill_nan(None)
         seen, schema = self.protected.table, self.model.schema
@@ -51,7 +53,8 @@ class Fitted(NamedTuple):
         known = given.with_columns(
             pl.when(pl.col(name).is_in(levels[name])).then(pl.col(name)).alias(name) for name in names
         )
-        drawn = self.model.complete(known, seed, number, start, tries)
+        with blocks(crew, self.model, given.height, size) as drawing:
+            drawn = drawing.completed(known, seed, size, tries)
         whole = put_in(given, drawn.table, drawn.made)
         made = whole.made & self.model.coordinates.keeps(whole.table)
         return put_in(given, drawn.table, made) if (made != whole.made).any() else whole
@@ -61,7 +64,8 @@ class Fitted(NamedTuple):
 class Recipe:
     """A generator not yet fitted, and all that fitting it takes beside rows and a seed.
 
-    ``tries`` bounds the rows drawn for each that has to meet a condition, where a generator can only try.
+    ``tries`` bounds the rows drawn for each that has to meet a condition, where a generator can only try. ``crew`` does
+    the work, which comes to the same whoever that is.
     """
 
     kind: str
@@ -69,6 +73,7 @@ class Recipe:
     protection: ProtectionSection
     constraints: tuple[Constraint, ...] = ()
     tries: int = 100
+    crew: Crew = HERE
 
     @property
     def filling(self) -> type[Filling] | None:
@@ -105,7 +110,9 @@ class Recipe:
                 "the protection leaves no training row to learn from",
                 "lower protection.rare_category_min_count and clip_extremes, or leave out constraints",
             )
-        model = fit_table(protected.table, schema, self.kind, self.parameters, seed, progress, self.constraints)
+        model = fit_table(
+            protected.table, schema, self.kind, self.parameters, seed, progress, self.constraints, self.crew
+        )
         return Fitted(model, protected)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -11,13 +11,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from synthcli.augmentation.blocks import blocks
 from synthcli.augmentation.recipe import Augmented, Fitted, Recipe, followed_by, origins
 from synthcli.errors import BadTableError
 from synthcli.schema import Schema
 from synthcli.seeds import stage_seed
 from synthcli.synthesizers.protocol import Progress
 
-#: Rows drawn at once.
+#: Rows drawn at once, by one task.
 _CHUNK = 100_000
 
 
@@ -73,11 +74,11 @@ class Upsample:
             known = self._known(table)
             columns = [column.name for column in schema.modelled if column.name in known.columns]
             fitted = recipe.conditioned_on(columns).fit(table, schema, seed, progress)
-            parts = list(_variants(fitted, known, rows, draw, recipe.tries))
-            drawn = pl.concat(parts) if parts else fitted.model.sample(0, draw)
+            drawn = _variants(fitted, known, rows, draw, recipe) if rows else fitted.model.sample(0, draw)
         else:
             model = recipe.fit(table, schema, seed, progress).model
-            drawn = pl.concat(list(model.batches(rows, draw, _CHUNK)))
+            with blocks(recipe.crew, model, rows, _CHUNK) as drawing:
+                drawn = drawing.chunks(rows, draw, _CHUNK)
         return Augmented(followed_by(real, drawn, table, schema, seed), origins(real.height, drawn.height), account)
 
     def _redrawn(
@@ -89,8 +90,9 @@ class Upsample:
         start = law[np.sort(np.arange(rows) % law.height)]
         every = np.ones(rows, np.bool_)
         assert recipe.filling is not None
+        redrawn = dict.fromkeys(self.vary, every)
         done = recipe.filling.vary(
-            start, modelled, dict.fromkeys(self.vary, every), law, recipe.parameters, seed, progress, recipe.keeps(law)
+            start, modelled, redrawn, law, recipe.parameters, seed, progress, recipe.keeps(law), crew=recipe.crew
         )
         _check_made(done.made)
         return done.table
@@ -104,17 +106,15 @@ class Upsample:
         return source.select(pl.all().exclude(list(self.vary))) if self.vary else source
 
 
-def _variants(fitted: Fitted, known: pl.DataFrame, rows: int, seed: int, tries: int) -> Iterator[pl.DataFrame]:
-    """Yield ``rows`` variants: each given row equally often, up to one, in their order.
+def _variants(fitted: Fitted, known: pl.DataFrame, rows: int, seed: int, recipe: Recipe) -> pl.DataFrame:
+    """Return ``rows`` (>= 1) variants: each given row equally often, up to one, in their order.
 
     Raises ``BadTableError`` where some cannot be made.
     """
     order = np.sort(np.arange(rows) % known.height)
-    for number, start in enumerate(range(0, rows, _CHUNK)):
-        given = known[order[start : start + _CHUNK]]
-        drawn = fitted.complete(given, seed, number, start, tries)
-        _check_made(drawn.made)
-        yield drawn.table
+    drawn = fitted.completed(known[order], seed, _CHUNK, recipe.tries, recipe.crew)
+    _check_made(drawn.made)
+    return drawn.table
 
 
 def _check_made(made: NDArray[np.bool_]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from synthcli.config import Config
     from synthcli.lineage import Lineage
     from synthcli.schema import Schema
+    from synthcli.synthesizers.crew import Crew
     from synthcli.synthesizers.protocol import Progress
     from synthcli.tables import Source
 
@@ -86,14 +87,19 @@ def augment(
     synthesizer: Annotated[
         str | None, typer.Option(metavar="KIND", help="Kind of generator (default: forest).")
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="Table to augment (default: the split's training part).")] = None,
+    train: Annotated[str | None, typer.Option(help="Table to augment (default: the split's training part).")] = None,
     allow_synthetic: Annotated[
         bool, typer.Option("--allow-synthetic", help="Learn from synthetic rows too, and say so in the lineage.")
     ] = False,
+    workers: Workers = None,
 ) -> Outcome:
     """Rebalance, impute or upsample the training part, and measure on the holdout what that brings."""
+    from synthcli.executors import as_workers
+    from synthcli.synthesizers.crew import crew
+
     settings = run.settings(
         run__seed=run.seed,
+        run__workers=as_workers(workers),
         augment__mode=mode.value if mode else None,
         augment__column=column or None,
         augment__shares=_shares(share) if share else {} if balance else None,
@@ -111,8 +117,8 @@ def augment(
     account = case.wish.plan(case.learned.table)
     if run.dry_run:
         return _planned(run, case, account)
-    with run.log.phase("augment") as phase:
-        tables = [_made(case, number, phase.update) for number in range(_tables_wanted(settings))]
+    with run.log.phase("augment") as phase, crew(settings.run.workers, case.out) as hands:
+        tables = [_made(case, number, hands, phase.update) for number in range(_tables_wanted(settings))]
     for note in dict.fromkeys(note for made in tables for note in made.notes):
         run.log.warn(note)
     return _written(run, case, tables, _lift(run, case), _masking(run, case))
@@ -162,18 +168,18 @@ def _tables_wanted(settings: Config) -> int:
     return settings.augment.imputations if settings.augment.mode == "impute" else 1
 
 
-def _made(case: Case, number: int, progress: Progress) -> Augmented:
-    """Return one augmented table; of several each has a seed of its own."""
+def _made(case: Case, number: int, hands: Crew, progress: Progress) -> Augmented:
+    """Return one augmented table, made by ``hands``; of several each has a seed of its own."""
     from synthcli.seeds import stage_seed
 
     seed = case.seed if not number else stage_seed(case.seed, "table", number)
-    return case.wish.made(case.learned.table, case.learned.schema, case.recipe, seed, progress)
+    return case.wish.made(case.learned.table, case.learned.schema, replace(case.recipe, crew=hands), seed, progress)
 
 
 # --- What is to be made ------------------------------------------------------------------------------------------
 
 
-def _case(run: Run, settings: Config, train: Path | None, allow_synthetic: bool) -> Case:
+def _case(run: Run, settings: Config, train: str | None, allow_synthetic: bool) -> Case:
     """Read what is needed and say what is to be made of it; raises what is wrong with either."""
     from synthcli.augmentation.recipe import Recipe
     from synthcli.commands.inputs import check_target
@@ -403,7 +409,7 @@ def _document(
     from synthcli.versions import versions
 
     settings, learned, made = case.settings, case.learned, tables[0]
-    inputs = {"train": {"path": str(learned.path), "rows": learned.table.height, "sha256": case.origin["sha256"]}}
+    inputs = {"train": {"path": learned.path, "rows": learned.table.height, "sha256": case.origin["sha256"]}}
     if case.holdout is not None and lift is not None:
         inputs["holdout"] = {**describe_source(case.holdout), "rows": case.holdout.rows()}
     filled = [row["column"] for row in made.account.get("filled", ())]
@@ -465,7 +471,7 @@ def _sketch(case: Case, made: Augmented, digest: str, depth: int) -> Path | None
     if not emission.rows:
         return None
     table, own = case.learned.table, SplitFolder(case.out / "split").train
-    elsewhere = case.learned.path.resolve() != own.resolve()
+    elsewhere = Path(case.learned.path).resolve() != own.resolve()
     keys = (lambda: iter([row_keys(table, emission.columns)])) if elsewhere else None
     return write(case.out / "sketches", emission_sketch(case.out, emission, digest, depth, keys))
 
@@ -483,7 +489,7 @@ def _lineage(case: Case, made: Augmented) -> Lineage:
     from synthcli.registry import fingerprint
 
     learned = Record.from_dict(case.origin["lineage"])
-    parent = learned.as_parent(case.learned.path.name, case.learned.table.height, case.origin["sha256"])
+    parent = learned.as_parent(Path(case.learned.path).name, case.learned.table.height, case.origin["sha256"])
     recipe = {"kind": case.recipe.kind, "parameters": dict(case.recipe.parameters)}
     generator = {"kind": case.recipe.kind, "version": None, "fingerprint": fingerprint(recipe)}
     real = made.rows_of(Origin.REAL)

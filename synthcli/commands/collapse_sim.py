@@ -95,7 +95,7 @@ def collapse_sim(
         str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest.")
     ] = None,
     workers: Workers = None,
-    train: Annotated[Path | None, typer.Option(help="Real table (default: the split's training part).")] = None,
+    train: Annotated[str | None, typer.Option(help="Real table (default: the split's training part).")] = None,
     allow_synthetic: Annotated[
         bool, typer.Option("--allow-synthetic", help="Take synthetic rows for real ones, and say so.")
     ] = False,
@@ -125,7 +125,7 @@ def collapse_sim(
 # --- What is to be simulated -------------------------------------------------------------------------------------
 
 
-def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic: bool) -> Simulation:
+def _simulation(run: Run, settings: Config, train: str | None, allow_synthetic: bool) -> Simulation:
     """Read real rows and holdout and say what is to be made of them; raises what is wrong with either."""
     from synthcli.collapse.plan import rows_of
     from synthcli.columns import Table
@@ -151,7 +151,7 @@ def _simulation(run: Run, settings: Config, train: Path | None, allow_synthetic:
     reserved = holdout.read()
     if holdout_was_seen(Table(learned.table), Table(reserved), learned.schema):
         raise HoldoutRowsError(
-            f"{holdout.paths[0]}: rows of it stand in {learned.path}, so it is no holdout of that table",
+            f"{holdout.names[0]}: rows of it stand in {learned.path}, so it is no holdout of that table",
             "reserve one that no generator has seen: synthcli split DATA",
         )
     case = _case(run, settings, learned, reserved, rows, metrics)
@@ -580,7 +580,7 @@ def _document(simulation: Simulation, chains: Chains, table: Path) -> dict[str, 
         created_at=datetime.now(UTC).replace(microsecond=0),
         seed=case.seed,
         inputs={
-            "train": {"path": str(learned.path), "rows": learned.table.height, "sha256": simulation.origin["sha256"]},
+            "train": {"path": learned.path, "rows": learned.table.height, "sha256": simulation.origin["sha256"]},
             "holdout": {**describe_source(simulation.holdout), "rows": case.holdout.height},
         },
         generator={"kind": case.kind, "parameters": dict(case.parameters), "temperature": case.temperature},

@@ -66,15 +66,15 @@ def write(run: Run, source: Source, divided: Divided, folder: SplitFolder) -> No
 
 def _lineage(run: Run, source: Source, rows: int) -> Lineage:
     """Return the lineage of a part: that of the table it was taken from, which is its parent."""
-    origin = of_source(source.paths, rows)
+    origin = of_source(source.paths, rows, source.names)
     for warning in origin.warnings:
         run.log.warn(f"{warning}; it does not count as evidence")
     if not origin.lineage.is_real:
         run.log.warn(
-            f"{source.paths[0]} is on record as {origin.lineage.kind}, {origin.lineage.depth} generations deep: "
+            f"{source.names[0]} is on record as {origin.lineage.kind}, {origin.lineage.depth} generations deep: "
             "`synthcli fit` will refuse to learn from it"
         )
-    parent = origin.lineage.as_parent(str(source.paths[0]), rows, origin.sha256)
+    parent = origin.lineage.as_parent(source.names[0], rows, origin.sha256)
     return replace(origin.lineage, parents=(parent,), generator=None, seed=None)
 
 

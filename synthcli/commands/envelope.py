@@ -18,7 +18,7 @@ def document(
     *,
     status: str,
     exit_code: int,
-    artifacts: Mapping[str, Path],
+    artifacts: Mapping[str, Path | str],
     warnings: Sequence[str],
     result: Mapping[str, Any],
 ) -> dict[str, Any]:

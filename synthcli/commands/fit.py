@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def fit(
     run: Run,
     train: Annotated[
-        Path | None, typer.Option(help="Table to learn from (default: the split's training part).")
+        str | None, typer.Option(help="Table or URL to learn from (default: the split's training part).")
     ] = None,
     synthesizer: Annotated[
         str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest, auto.")
@@ -32,14 +32,16 @@ def fit(
     allow_synthetic: Annotated[
         bool, typer.Option("--allow-synthetic", help="Learn from synthetic rows too, and say so in the lineage.")
     ] = False,
+    workers: Workers = None,
 ) -> Outcome:
     """Train a generator on the training part only."""
     from synthcli.commands.fitting import described, identity, make, terms
     from synthcli.commands.learning import check_constraints, load, provenance, refuse_reserved
+    from synthcli.executors import as_workers
     from synthcli.registry import aliases, find_same, fingerprint, lock, publish, set_aliases
     from synthcli.rowkeys import table_key
 
-    settings = run.settings(run__seed=run.seed, synthesizer__kind=synthesizer)
+    settings = run.settings(run__seed=run.seed, run__workers=as_workers(workers), synthesizer__kind=synthesizer)
     out = Path(settings.run.output_dir)
     with run.log.phase("read"):
         learned = load(run, settings, out, train)
@@ -50,7 +52,7 @@ def fit(
     check_constraints(settings, table, schema)
     judged_by = terms(settings, out, schema)
     content_key = table_key(table, schema.names)
-    learned_from = {"path": str(learned.path), "rows": table.height, "content_key": content_key, **origin}
+    learned_from = {"path": learned.path, "rows": table.height, "content_key": content_key, **origin}
     mark = fingerprint(identity(settings, schema, origin, content_key, judged_by))
     if run.dry_run:
         return _planned(run, settings, table, out)

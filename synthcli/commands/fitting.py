@@ -21,6 +21,7 @@ from synthcli.registry import Described
 from synthcli.schema import Schema
 from synthcli.selection import Contender, Selection, Terms, select
 from synthcli.synthesizers.assembly import TableGenerator, fit_table
+from synthcli.synthesizers.crew import Crew, crew
 from synthcli.versions import versions
 
 
@@ -45,16 +46,30 @@ def make(
 ) -> Fitted:
     """Choose the kind by ``judged_by`` (``None``: one is named), and fit it on all rows of ``table``, protected.
 
-    ``tell`` hears what the protection loses and what the generator notes, which are warnings by default.
+    ``run.workers`` do the work, where the kind has tasks for several. ``tell`` hears what the protection loses and what
+    the generator notes, which are warnings by default.
     """
+    with crew(settings.run.workers, Path(settings.run.output_dir)) as hands:
+        return _made(run, settings, table, schema, judged_by, tell or run.log.warn, hands)
+
+
+def _made(
+    run: Run,
+    settings: Config,
+    table: pl.DataFrame,
+    schema: Schema,
+    judged_by: Terms | None,
+    tell: Callable[[str], None],
+    hands: Crew,
+) -> Fitted:
     seed, constraints = settings.run.seed, settings.data.constraints
-    chosen = None if judged_by is None else _selected(run, settings, table, schema, judged_by)
+    chosen = None if judged_by is None else _selected(run, settings, table, schema, judged_by, hands)
     kind, parameters = contenders(settings)[0] if chosen is None else (chosen.best.kind, chosen.best.parameters)
     started = monotonic()
     with run.log.phase("protect"):
         protected = protect(table, schema, settings.protection, constraints, seed)
     for note in protected.notes:
-        (tell or run.log.warn if protected.loses else run.log.note)(note)
+        (tell if protected.loses else run.log.note)(note)
     if table.height and protected.table.is_empty():
         raise BadTableError(
             "the protection leaves no training row to learn from",
@@ -62,9 +77,9 @@ def make(
         )
     with run.log.phase("fit") as phase:
         told = _logged(run, phase) if parameters.get("verbose") else phase.update
-        generator = fit_table(protected.table, schema, kind, parameters, seed, told, constraints)
+        generator = fit_table(protected.table, schema, kind, parameters, seed, told, constraints, hands)
     for note in generator.notes:
-        (tell or run.log.warn)(note)
+        tell(note)
     return Fitted(generator, kind, parameters, protected, chosen, round(monotonic() - started, 3))
 
 
@@ -149,10 +164,12 @@ def in_short(learned_from: Mapping[str, Any]) -> dict[str, Any]:
     return {name: lineage.get(name) for name in ("kind", "depth", "real_share")}
 
 
-def _selected(run: Run, settings: Config, table: pl.DataFrame, schema: Schema, judged_by: Terms) -> Selection:
+def _selected(
+    run: Run, settings: Config, table: pl.DataFrame, schema: Schema, judged_by: Terms, hands: Crew
+) -> Selection:
     """Try the candidates, and say so when one failed or was given up."""
     with run.log.phase("select") as phase:
-        chosen = select(table, schema, contenders(settings), judged_by, phase.update, monotonic)
+        chosen = select(table, schema, contenders(settings), judged_by, phase.update, monotonic, hands)
     for candidate in chosen.leaderboard:
         if candidate.status in ("failed", "out_of_time"):
             why = candidate.reason or f"the {judged_by.minutes:g} minutes of synthesizer.max_minutes were over"

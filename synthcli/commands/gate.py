@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @command
 def gate(
     run: Run,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Synthetic table (file or folder) to be released.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Synthetic table (file, folder or URL) to be released.")],
     report: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="Its audit's report.json (default: what validate wrote).")
     ] = None,
@@ -26,11 +26,12 @@ def gate(
     """Check that a file passed its audit: the same bytes, verdict pass, recent enough. Exits 1 otherwise."""
     from synthcli.errors import UsageError
     from synthcli.lineage import content_sha256
+    from synthcli.remote import shown
     from synthcli.reports.document import read_report
     from synthcli.reports.terminal import gate_report
     from synthcli.tables.files import STANDARD_INPUT, resolve
 
-    if str(file) == STANDARD_INPUT:
+    if file == STANDARD_INPUT:
         raise UsageError("standard input cannot be told from what was audited", "name the file that is to be released")
     oldest = None if max_age is None else _age(max_age)
     where = report or Path(run.settings().run.output_dir) / "validate" / "report.json"
@@ -38,9 +39,10 @@ def gate(
     digest = content_sha256([part.path for part in resolve(file)])
     reasons = _objections(found, digest, datetime.now(UTC), oldest)
     audited_at = found.created_at.isoformat()
-    result = {"file": str(file), "sha256": digest, "report": str(where), "audited_at": audited_at}
+    named = shown(file)
+    result = {"file": named, "sha256": digest, "report": str(where), "audited_at": audited_at}
     return Outcome(
-        lambda: gate_report(str(file), reasons, audited_at),
+        lambda: gate_report(named, reasons, audited_at),
         {**result, "released": not reasons, "reasons": reasons},
         status="failed" if reasons else "ok",
         exit_code=1 if reasons else 0,

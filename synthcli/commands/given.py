@@ -34,7 +34,7 @@ def open_given(
     # What the configuration says of columns is in the generator's schema; the table may lack any of them.
     silent: dict[str, Any] = {"columns": {}, "primary_key": None, "target": None, "time": None, "exclude_features": []}
     plain = settings.model_copy(update={"data": settings.data.model_copy(update=silent)})
-    source = open_file([str(part.path) for part in parts], plain, run.log, schema.select(names))
+    source = open_file(parts, plain, run.log, schema.select(names))
     rows = int(source.lazy.select(pl.len()).collect().item())
     return rows, _chunks(source.batches(size), schema, format, given, size)
 

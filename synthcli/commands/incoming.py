@@ -92,12 +92,12 @@ def receive(run: Run, settings: Config, out: Path, *, allow_schema_change: bool,
         if earlier is not None and keeps:
             _check_repeats(run, table, folder, earlier.rule, allow_drift)
     with run.log.phase("provenance"):
-        where = str(source.paths[0]) + (f" and {len(source.paths) - 1} more" if len(source.paths) > 1 else "")
+        where = source.names[0] + (f" and {len(source.names) - 1} more" if len(source.names) > 1 else "")
         sketches, remedy = (
             out / "sketches",
             "take the synthetic rows out of the source: refresh learns from real rows alone",
         )
-        origin = check_lineage(run, source.paths, table.height, allow_synthetic=False, remedy=remedy)
+        origin = check_lineage(run, source.paths, source.names, table.height, allow_synthetic=False, remedy=remedy)
         found = check_sketches(run, table.filter(train), sketches, where=where, allow_synthetic=False, remedy=remedy)
         lineage = with_contamination(origin.lineage, found, table.height)
     fitted = table.filter(train & ~inner)
@@ -137,7 +137,7 @@ def _opened(run: Run, settings: Config, earlier: SplitRecord | None, allowed: bo
             raise BadTableError(f"{error.message}; the champion stays", hint) from error
     changes = schema_changes(earlier.schema, source.schema)
     if changes and not allowed:
-        raise BadTableError(f"{source.paths[0]}: {'; '.join(changes)}; the champion stays", hint)
+        raise BadTableError(f"{source.names[0]}: {'; '.join(changes)}; the champion stays", hint)
     for change in changes:
         run.log.warn(f"{change}; accepted, as --allow-schema-change says")
     return source, changes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.commands.running import Outcome, Run, command
+from synthcli.remote import is_url
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,8 +58,8 @@ def init(
     default = as_plain(Config())
     if run.out or config["run"]["output_dir"] != default["run"]["output_dir"]:
         config["run"]["output_dir"] = stated_path(config["run"]["output_dir"], out_config.parent)
-    if config["split"]["salt"] == default["split"]["salt"] and Path(data).exists():
-        config["split"]["salt"] = Path(data).resolve().name.split(".")[0] or default["split"]["salt"]
+    if config["split"]["salt"] == default["split"]["salt"]:
+        config["split"]["salt"] = _called(data).split(".")[0] or default["split"]["salt"]
     commands = [f"synthcli {name} -c {shlex.quote(str(out_config))}" for name in PIPELINE]
     text = config_text(config, default, found, commands=commands)
     if not run.dry_run:
@@ -68,11 +69,29 @@ def init(
     return _outcome(run, config, found, out_config, text, commands[0])
 
 
+def _called(data: str) -> str:
+    """Return the name of the table's file or folder; nothing where it has none, as a glob."""
+    from glob import has_magic
+
+    from synthcli import remote
+
+    if remote.is_url(remote.plain(data)):
+        return "" if has_magic(data) else remote.name(data)
+    path = Path(remote.plain(data))
+    return path.resolve().name if path.exists() else ""
+
+
 def _check_paths(run: Run, data: str, out_config: Path, force: bool) -> None:
     """Refuse what no configuration can name, and a file that would be lost."""
+    from synthcli import remote
     from synthcli.errors import UsageError
 
     given = Path(data)
+    if remote.has_credentials(data):
+        raise UsageError(
+            f"{remote.shown(data)}: the URL holds a password or a query, which a configuration must not keep",
+            "give credentials as the store's own tools want them, in the environment",
+        )
     if run.config_file is not None:
         raise UsageError("init writes a configuration and reads none", f"to write it: --out-config {run.config_file}")
     if data == "-" or (given.exists() and not given.is_file() and not given.is_dir()):
@@ -128,7 +147,12 @@ def _format(found: TableProfile, name: str) -> str | None:
 
 
 def stated_path(path: str, folder: Path) -> str:
-    """Return ``path`` as a configuration in ``folder`` states it: relative, unless nothing but the root is shared."""
+    """Return ``path`` as a configuration in ``folder`` states it: relative, unless nothing but the root is shared.
+
+    A URL stays as it is.
+    """
+    if is_url(path):
+        return path
     absolute, home = os.path.abspath(path), os.path.realpath(folder)
     if os.path.commonpath([absolute, home]) == os.path.sep:
         return absolute

@@ -14,6 +14,7 @@ from synthcli.lineage import content_sha256
 from synthcli.progress import Log
 from synthcli.schema import Column, Kind, Schema
 from synthcli.tables import ReadOptions, Source, open_table
+from synthcli.tables.files import Part
 
 #: Cells up to which a table is read as a whole; one takes 8 bytes or so.
 CELLS_IN_MEMORY = 10**8
@@ -30,7 +31,7 @@ def open_data(settings: Config, log: Log, frozen: Schema | None = None) -> Sourc
 
 
 def open_file(
-    where: str | Sequence[str] | Path,
+    where: str | Path | Sequence[str | Path | Part],
     settings: Config,
     log: Log,
     frozen: Schema | None = None,
@@ -61,7 +62,7 @@ def columns(source: Source) -> Table:
     rows = source.rows()
     if rows * len(source.schema) <= CELLS_IN_MEMORY:
         return Table(source.read())
-    return Table(source.on_disk(), rows, ", ".join(map(str, source.paths[:3])))
+    return Table(source.on_disk(), rows, ", ".join(source.names[:3]))
 
 
 def describe_source(source: Source) -> dict[str, Any]:
@@ -69,8 +70,8 @@ def describe_source(source: Source) -> dict[str, Any]:
 
     Standard input is gone when it has been read and has none.
     """
-    more = f" and {len(source.paths) - 1} more" if len(source.paths) > 1 else ""
-    return {"path": f"{source.paths[0]}{more}", "sha256": content_sha256(source.paths)}
+    more = f" and {len(source.names) - 1} more" if len(source.names) > 1 else ""
+    return {"path": f"{source.names[0]}{more}", "sha256": content_sha256(source.paths)}
 
 
 def measurable(schema: Schema) -> Schema:

@@ -18,20 +18,26 @@ from synthcli.config import Config
 from synthcli.constraints import check_columns, describe, holds
 from synthcli.errors import BadTableError, HoldoutRowsError, MissingFileError
 from synthcli.holdout import SplitFolder, guard
+from synthcli.remote import is_url, plain, shown
 from synthcli.schema import Schema
 from synthcli.sketches import Contamination
+from synthcli.tables import Source
 
 
 class Learned(NamedTuple):
-    """The table to learn from, its schema, the path that names it and the files that it was read from."""
+    """The table to learn from, its schema, the path or URL that names it, and the files that it was read from.
+
+    ``names`` is what these are called.
+    """
 
     table: pl.DataFrame
     schema: Schema
-    path: Path
+    path: str
     files: tuple[Path, ...]
+    names: tuple[str, ...]
 
 
-def load(run: Run, settings: Config, out: Path, train: Path | None) -> Learned:
+def load(run: Run, settings: Config, out: Path, train: str | None) -> Learned:
     """Return the table to learn from: the one that was named, else the split's training part."""
     folder = SplitFolder(out / "split")
     if not folder.exists():
@@ -39,10 +45,14 @@ def load(run: Run, settings: Config, out: Path, train: Path | None) -> Learned:
             raise MissingFileError(f"{folder.path}: no split to learn from", "run `synthcli split DATA` first")
         run.log.warn("no holdout reserved: without one nobody can prove whether the synthetic rows are safe and useful")
         source = open_file(train, settings, run.log)
-        return Learned(source.read(), source.schema, train, source.paths)
-    path = train or folder.train
-    source = open_file(path, settings, run.log, folder.read().schema)
-    return Learned(source.read(), source.schema, path, source.paths)
+        return _read(source, train)
+    path = train or str(folder.train)
+    return _read(open_file(path, settings, run.log, folder.read().schema), path)
+
+
+def _read(source: Source, path: str) -> Learned:
+    named = shown(path) if is_url(plain(path)) else str(Path(plain(path)))
+    return Learned(source.read(), source.schema, named, source.paths, source.names)
 
 
 def refuse_reserved(run: Run, out: Path, learned: Learned, allow_synthetic: bool) -> None:
@@ -51,10 +61,10 @@ def refuse_reserved(run: Run, out: Path, learned: Learned, allow_synthetic: bool
     if not folder.exists():
         return
     try:
-        guard(learned.table, folder, where=str(learned.path))
+        guard(learned.table, folder, where=learned.path)
     except HoldoutRowsError:
         # Synthetic rows fall on the reserved side as real ones do: that they are synthetic is the better reason.
-        check_lineage(run, learned.files, learned.table.height, allow_synthetic=allow_synthetic)
+        check_lineage(run, learned.files, learned.names, learned.table.height, allow_synthetic=allow_synthetic)
         raise
 
 
@@ -62,8 +72,8 @@ def provenance(
     run: Run, out: Path, learned: Learned, allow_synthetic: bool
 ) -> tuple[dict[str, Any], Contamination | None]:
     """Return where the table comes from, for the manifest; refuses synthetic rows unless they are allowed."""
-    table, where = learned.table, str(learned.path)
-    origin = check_lineage(run, learned.files, table.height, allow_synthetic=allow_synthetic)
+    table, where = learned.table, learned.path
+    origin = check_lineage(run, learned.files, learned.names, table.height, allow_synthetic=allow_synthetic)
     found = check_sketches(run, table, out / "sketches", where=where, allow_synthetic=allow_synthetic)
     lineage = with_contamination(origin.lineage, found, table.height)
     split = split_mark(SplitFolder(out / "split"))

@@ -13,12 +13,13 @@ from synthcli.commands.running import Outcome, Run, command
 
 if TYPE_CHECKING:
     from synthcli.lineage import Known, Lineage, Parent
+    from synthcli.tables.files import Part
 
 
 @command
 def lineage(
     run: Run,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Table whose origin is asked for.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Table, or its URL, whose origin is asked for.")],
 ) -> Outcome:
     """Show what a file was made from, generation by generation."""
     from synthcli.artifacts import sha256
@@ -27,22 +28,27 @@ def lineage(
     from synthcli.reports.family import family_report
 
     out = Path(run.settings().run.output_dir)
-    _check_present(file)
-    digest = sha256(file)
-    known = read(file, digest)
+    part = _present(file)
+    digest = sha256(part.path)
+    known = read(part.path, digest, part.name)
     if known is not None and known.mismatch:
         raise BadTableError(
             known.mismatch, "the file or its sidecar was changed or replaced: restore both, or remove the sidecar"
         )
-    tree = _root(file, digest, known, _records(out))
+    tree = _root(part.name, digest, known, _records(out))
     return Outcome(lambda: family_report(tree), {"known": tree["kind"] is not None, "tree": tree})
 
 
-def _check_present(file: Path) -> None:
+def _present(file: str) -> Part:
+    from synthcli import remote
     from synthcli.errors import MissingFileError
+    from synthcli.tables.files import Part, resolve
 
-    if not file.is_file():
-        raise MissingFileError(f"{file}: no such file", "name one file that holds a table")
+    file = remote.plain(file)
+    there = remote.kind(file) == "file" if remote.is_url(file) else Path(file).is_file()
+    if not there:
+        raise MissingFileError(f"{remote.shown(file)}: no such file", "name one file that holds a table")
+    return resolve(file)[0] if remote.is_url(file) else Part(str(Path(file)), Path(file))
 
 
 def _records(out: Path) -> dict[str, tuple[Lineage, str]]:
@@ -80,16 +86,17 @@ def _document(path: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _root(file: Path, digest: str, known: Known | None, records: Mapping[str, tuple[Lineage, str]]) -> dict[str, Any]:
-    """Return the family tree of ``file``; without a record of its own, as another one of the same bytes tells it."""
+def _root(path: str, digest: str, known: Known | None, records: Mapping[str, tuple[Lineage, str]]) -> dict[str, Any]:
+    """Return the family tree of a file; without a record of its own, as another one of the same bytes tells it."""
+    name = Path(path).name
     if known is not None and known.lineage is not None:
         found, source, rows = known.lineage, str(known.source), known.rows
     elif digest in records:
         found, source, rows = records[digest][0], "record", None
     else:
-        return {"file": file.name, "path": str(file), "sha256": digest, "source": None, "kind": None, "parents": []}
-    head = found.as_parent(file.name, rows or 0, digest)
-    return {**_node(head, records, frozenset(), found), "path": str(file), "source": source, "rows": rows}
+        return {"file": name, "path": path, "sha256": digest, "source": None, "kind": None, "parents": []}
+    head = found.as_parent(name, rows or 0, digest)
+    return {**_node(head, records, frozenset(), found), "path": path, "source": source, "rows": rows}
 
 
 def _node(

@@ -21,6 +21,7 @@ from synthcli.rowkeys import Keys, row_keys
 from synthcli.schema import Schema
 from synthcli.sketches import EMITTED_KEYS, Bottom, Contamination, KeyStream, Sketch, examine, sketch, stored
 from synthcli.sketches import read as read_sketch
+from synthcli.tables.files import Part
 from synthcli.tables.files import resolve as resolve_files
 from synthcli.tables.write import as_written
 
@@ -38,18 +39,24 @@ def split_mark(folder: SplitFolder) -> str | None:
 
 
 def check_lineage(
-    run: Run, paths: Sequence[Path], rows: int, *, allow_synthetic: bool, remedy: str | None = None
+    run: Run,
+    paths: Sequence[Path],
+    names: Sequence[str],
+    rows: int,
+    *,
+    allow_synthetic: bool,
+    remedy: str | None = None,
 ) -> Origin:
     """Return what the table to learn from was made from; raises ``SyntheticInputError`` unless that is real rows.
 
-    ``remedy`` is its hint, for a command that can allow nothing.
+    ``names`` is what its files are called; ``remedy`` is its hint, for a command that can allow nothing.
     """
-    origin = of_source(paths, rows)
+    origin = of_source(paths, rows, names)
     for warning in origin.warnings:
         run.log.warn(f"{warning}; it does not count as evidence")
     lineage = origin.lineage
     if not lineage.is_real:
-        told = f"{paths[0]}: on record as {lineage.kind}, depth {lineage.depth}, {lineage.real_share:.1%} real rows"
+        told = f"{names[0]}: on record as {lineage.kind}, depth {lineage.depth}, {lineage.real_share:.1%} real rows"
         if not allow_synthetic:
             raise SyntheticInputError(
                 f"{told}; a generator that learns from synthetic rows decays",
@@ -187,7 +194,7 @@ def _part_keys(part: Path, columns: Sequence[str]) -> KeyStream:
 def training_file(run: Run, settings: Config, version: Version, emission: Emission, out: Path) -> KeyStream | None:
     """Return the keys of what the version learned from, if that is not the split's part and still as it was."""
     path, columns = _unchanged(version), emission.columns
-    if path is None or path.resolve() == SplitFolder(out / "split").train.resolve():
+    if path is None or Path(path).resolve() == SplitFolder(out / "split").train.resolve():
         return None
     try:
         source = open_file(path, settings, run.log, emission.schema)
@@ -214,8 +221,8 @@ def training_keys(run: Run, settings: Config, version: Version, schema: Schema) 
     return (row_keys(batch, columns) for batch in source.batches(_BATCH))
 
 
-def _unchanged(version: Version) -> Path | None:
-    """Return the path of the table that the version learned from, where it still has the recorded content."""
+def _unchanged(version: Version) -> str | None:
+    """Return the path or URL of the table that the version learned from, where it still has the recorded content."""
     train = version.manifest.train
     path, digest = str(train["path"]), train.get("sha256")
     if digest is None or path == "-":
@@ -224,16 +231,16 @@ def _unchanged(version: Version) -> Path | None:
         same = content_sha256([part.path for part in resolve_files(path)]) == digest
     except SynthcliError:
         return None
-    return Path(path) if same else None
+    return path if same else None
 
 
 def _one_after_the_other(streams: Sequence[KeyStream]) -> KeyStream:
     return lambda: (keys for stream in streams for keys in stream())
 
 
-def generator_of(run: Run, out: Path, synthetic: Path) -> Version | None:
+def generator_of(run: Run, out: Path, synthetic: Part) -> Version | None:
     """Return the generator version under ``out`` that drew the file, as far as its lineage says."""
-    known = read_lineage(synthetic)
+    known = read_lineage(synthetic.path, name=synthetic.name)
     if known is not None and known.mismatch:
         run.log.warn(f"{known.mismatch}; it does not count as evidence")
     named: Any = known.lineage.generator if known is not None and known.lineage is not None else None
@@ -261,7 +268,7 @@ def check_trained_apart(run: Run, settings: Config, version: Version, folder: Sp
         )
     table = open_file(path, settings, run.log, folder.read().schema).read()
     try:
-        guard(table, folder, where=str(path))
+        guard(table, folder, where=path)
     except HoldoutRowsError as error:
         raise HoldoutRowsError(
             f"generator {version.name} was fitted without the split in {folder.path}: {error.message}", hint

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from synthcli.commands.succession import Challenger
     from synthcli.config import Config
     from synthcli.registry import Version
+    from synthcli.tables.files import Part
     from synthcli.upkeep import SourceFile
 
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def refresh(
     run: Run,
     data: Annotated[
-        Path | None, typer.Argument(help="Real table: file, folder of parts or glob (default: data.path).")
+        str | None, typer.Argument(help="Real table: file, folder of parts, glob or URL (default: data.path).")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Fit a challenger although nothing calls for one; overrides no guard.")
@@ -54,7 +55,7 @@ def refresh(
     from synthcli.commands.remembering import failures_recorded
     from synthcli.registry import lock
 
-    settings = run.settings(data__path=str(data) if data else None, run__seed=run.seed)
+    settings = run.settings(data__path=data, run__seed=run.seed)
     out = Path(settings.run.output_dir)
     if not out.exists():
         _source(settings)  # a mistyped name leaves no directory behind
@@ -94,9 +95,13 @@ def _case(settings: Config, out: Path) -> Case:
     )
 
 
-def _source(settings: Config) -> tuple[Path, ...]:
-    """Return the files of the real table; raises ``UsageError`` where none is named or it cannot be read again."""
+def _source(settings: Config) -> tuple[Path | Part, ...]:
+    """Return the files of the real table, of remote ones the copies.
+
+    Raises ``UsageError`` where none is named or it cannot be read again.
+    """
     from synthcli.errors import UsageError
+    from synthcli.remote import is_url
     from synthcli.tables.files import STANDARD_INPUT, resolve
 
     path = settings.data.path
@@ -106,7 +111,7 @@ def _source(settings: Config) -> tuple[Path, ...]:
         raise UsageError(
             "standard input cannot be looked at again at the next refresh", "name a file, a glob or a folder"
         )
-    return tuple(part.path for part in resolve(path))
+    return tuple(part if is_url(part.name) else part.path for part in resolve(path))
 
 
 def _distinct(files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
@@ -243,7 +248,7 @@ def _challenged(
             "no_contest": found.no_contest,
             "gates": found.gates,
         }
-        wrote = succession.write_report(out, found)
+        wrote: dict[str, Path | str] = {**succession.write_report(out, found)}
         document["report"] = str(wrote["html"]) if wrote else None
         if found.objection:
             document |= {"outcome": "rejected", "why": found.objection}
@@ -278,7 +283,7 @@ def _reason(found: Challenger, champion: Version | None) -> str:
     return f"{told}; all gates passed"
 
 
-def _sampled(run: Run, settings: Config, out: Path, document: dict[str, Any]) -> dict[str, Path]:
+def _sampled(run: Run, settings: Config, out: Path, document: dict[str, Any]) -> dict[str, Path | str]:
     """Draw the synthetic table anew from the new champion, as ``sample`` would."""
     from synthcli.commands.sample import drawn_anew
     from synthcli.registry import resolve
@@ -295,7 +300,7 @@ def _outcome(
     explain: bool,
     status: str = "ok",
     exit_code: int = 0,
-    artifacts: Mapping[str, Path] | None = None,
+    artifacts: Mapping[str, Path | str] | None = None,
 ) -> Outcome:
     """End the command: quiet success says nothing, quiet failure one line."""
     if exit_code and (run.log.quiet or run.log.as_json):

@@ -37,7 +37,7 @@ class Outcome:
 
     report: Callable[[], RenderableType] | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
-    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    artifacts: Mapping[str, Path | str] = field(default_factory=dict)
     status: str = "ok"
     exit_code: int = 0
     next_step: str = ""
@@ -69,7 +69,9 @@ class Run:
 
         given = {name.replace("__", "."): value for name, value in flags.items()}
         common = {"run.output_dir": str(self.out) if self.out else None}
-        return load(self.config_file, self.sets, os.environ, {**common, **given})
+        resolved = load(self.config_file, self.sets, os.environ, {**common, **given})
+        _check_directory(resolved.config.run.output_dir)
+        return resolved
 
     def follow_up(self, words: str) -> str:
         """Return the command line ``synthcli words`` that continues with the same config and directory."""
@@ -105,7 +107,7 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     ),
     "seed": (Annotated[int | None, typer.Option("--seed", help="Seed of everything that is random here.")], None),
     "out": (
-        Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output directory (default: artifacts).")],
+        Annotated[str | None, typer.Option("--out", metavar="DIR", help="Output directory (default: artifacts).")],
         None,
     ),
     "json": (Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the report.")], False),
@@ -155,16 +157,32 @@ def _run(name: str, common: Mapping[str, Any]) -> Run:
         progress=not common["no_progress"],
         as_json=common["log_json"],
     )
+    out = common["out"]
+    if out:
+        _check_directory(out)
     return Run(
         name,
         common["config_file"],
         tuple(common["sets"] or ()),
         common["seed"],
-        common["out"],
+        Path(out) if out else None,
         common["json"],
         common["dry_run"],
         log,
     )
+
+
+def _check_directory(where: str) -> None:
+    """Raise ``UsageError`` for an output directory behind a URL: locks and renames need a file system."""
+    from synthcli.errors import UsageError
+    from synthcli.remote import is_url, shown
+
+    if is_url(where):
+        raise UsageError(
+            f"--out (run.output_dir): got {shown(where)}, expected a directory of a file system, local or shared: "
+            "locks and renames, which versions rest on, need one",
+            "name such a directory, and copy from it what has to go elsewhere; tables may be URLs: sample --output URL",
+        )
 
 
 def _finish(run: Run, outcome: Outcome) -> None:

@@ -17,7 +17,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from synthcli import remote
 from synthcli.commands.running import Outcome, Run, Workers, command
+from synthcli.remote import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from synthcli.commands.drawing import Asked
     from synthcli.commands.matches import Matches
     from synthcli.commands.provenance import Emission
-    from synthcli.commands.sharding import Folder, Shard, State
+    from synthcli.commands.sharding import Folder, Prefix, Shard, State
     from synthcli.config import Config
     from synthcli.config import Format as FormatName
     from synthcli.lineage import Lineage
@@ -101,7 +103,8 @@ def sample(
         for _ in asked.chunks if given is not None else ():  # looks at every given cell
             pass
         planned = {**_told_of(version, seed, chosen), "rows": asked.rows}
-        return _outcome(run, planned, {} if target is None else {"synthetic": target}, target is None)
+        named = {"synthetic": shown(target) if isinstance(target, str) else target} if target is not None else {}
+        return _outcome(run, planned, named, target is None)
     result, wrote = _emitted(run, settings, out, version, asked, seed, target, chosen, partial)
     return _outcome(run, result, wrote, target is None)
 
@@ -119,14 +122,16 @@ def _data_set(
 ) -> Outcome:
     """Draw a data set of ``count`` shards; what an earlier run left complete of the same one is kept."""
     from synthcli.commands.drawing import CHUNK
-    from synthcli.commands.sharding import Folder, State, divided, plan_of
+    from synthcli.commands.sharding import Folder, Prefix, State, divided, plan_of
     from synthcli.errors import UsageError
     from synthcli.registry import lock
 
-    target = Path(output) if output is not None else out / "synthetic" / "shards"
+    target = _folder(output, out)
     _spare_inputs(target, settings, out, None, folder=True)
-    mark = hashlib.sha256(f"{out.resolve()}\n{target.resolve()}".encode()).hexdigest()[:12]
-    place, state = Folder.at(target, mark), State(out / "synthetic" / f".shards-{mark}")
+    named = target if isinstance(target, str) else target.resolve()
+    mark = hashlib.sha256(f"{out.resolve()}\n{named}".encode()).hexdigest()[:12]
+    place = Prefix(target) if isinstance(target, str) else Folder.at(target, mark)
+    state = State(out / "synthetic" / f".shards-{mark}")
     place.check()
     asked = _conditions(run, settings, _schema(version), rows, where, int(version.manifest.train["rows"]))
     if count > asked.rows:
@@ -137,18 +142,19 @@ def _data_set(
     if run.dry_run:
         seed = _seed(settings)
         planned = {**_told_of(version, seed, "parquet"), "rows": asked.rows, "shards": count}
-        return _outcome(run, planned, {"synthetic": target}, False)
+        return _outcome(run, planned, {"synthetic": shown(target)}, False)
     with lock(state.folder.parent):
+        place.restore()
         before = state.begun() or {}
         known = before.get("plan") == plan
         unsaid = known and settings.sample.seed is None  # then that of the run that goes on
         seed = int(before["seed"]) if unsaid else _seed(settings)
-        if not (known and before["seed"] == seed and place.staging.is_dir()):
+        if not (known and before["seed"] == seed and place.begun()):
             state.begin({"plan": plan, "seed": seed})
             place.begin()
         wanted = divided(asked.rows, count, CHUNK)
         result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial)
-    return _outcome(run, result, {"synthetic": target, **wrote}, False)
+    return _outcome(run, result, {"synthetic": shown(target), **wrote}, False)
 
 
 def _in_shards(
@@ -158,7 +164,7 @@ def _in_shards(
     version: Version,
     asked: Asked,
     seed: int,
-    place: Folder,
+    place: Folder | Prefix,
     state: State,
     wanted: Sequence[Shard],
     partial: bool,
@@ -205,6 +211,14 @@ def _in_shards(
     return {**result, **asked.result(), **repeats}, {"sketch": sketch}
 
 
+def _folder(output: str | None, out: Path) -> Path | str:
+    """Return where the shards go: a folder, or the URL of one."""
+    if output is None:
+        return out / "synthetic" / "shards"
+    output = remote.plain(output)
+    return output.rstrip("/") if remote.is_url(output) else Path(output)
+
+
 def _called(shard: Shard, names: Sequence[str]) -> str:
     return f"shard {shard.number} ({names[shard.number]}, {shard.rows:,} rows)"
 
@@ -222,7 +236,7 @@ def _shards_told(phase: Phase, wanted: Sequence[Shard], left: Sequence[Shard]) -
     return tell
 
 
-def drawn_anew(run: Run, settings: Config, out: Path, version: Version) -> tuple[dict[str, Any], dict[str, Path]]:
+def drawn_anew(run: Run, settings: Config, out: Path, version: Version) -> tuple[dict[str, Any], dict[str, Path | str]]:
     """Write the table that ``sample`` without options writes; return its result and the files by name."""
     from synthcli.registry import verify
 
@@ -251,10 +265,10 @@ def _emitted(
     version: Version,
     asked: Asked,
     seed: int,
-    target: Path | None,
+    target: Path | str | None,
     chosen: FormatName,
     partial: bool,
-) -> tuple[dict[str, Any], dict[str, Path]]:
+) -> tuple[dict[str, Any], dict[str, Path | str]]:
     """Draw the rows, write them with their lineage, and keep their sketch; the version's files have been verified."""
     from synthcli.commands.drawing import drawn, lacking
     from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
@@ -342,6 +356,7 @@ def _given(run: Run, settings: Config, schema: Schema, given: str, format: Forma
     from synthcli.commands.given import open_given
 
     rows, chunks = open_given(run, settings, schema, given, format, CHUNK)
+    given = shown(given)
     run.log.warn(f"cells of {given} go into the output as they are: it is only as private as they are")
     return Asked(rows, chunks, Account([f"of {given}"], [rows]), given=given)
 
@@ -357,8 +372,11 @@ def _matches(run: Run, settings: Config, version: Version, schema: Schema, forma
         return Matches(occurring_once(training_keys(run, settings, version, schema)), schema, format)
 
 
-def _target(output: str | None, named: bool, settings: Config, out: Path) -> tuple[Path | None, FormatName]:
-    """Return where to write (``None`` for stdout) and in which format; ``named`` tells that --format was given."""
+def _target(output: str | None, named: bool, settings: Config, out: Path) -> tuple[Path | str | None, FormatName]:
+    """Return where to write (``None`` for stdout, text for a URL) and in which format.
+
+    ``named`` tells that --format was given.
+    """
     from synthcli.tables import format_of
 
     configured = settings.sample.format
@@ -366,6 +384,12 @@ def _target(output: str | None, named: bool, settings: Config, out: Path) -> tup
         return None, configured if named else "csv"
     if output is None:
         return out / "synthetic" / f"synthetic.{configured}", configured
+    output = remote.plain(output)
+    if remote.is_url(output):
+        remote.check_target(output)
+        if output.endswith("/") or remote.kind(output) == "folder":
+            return remote.joined(output, f"synthetic.{configured}"), configured
+        return output, configured if named else format_of(Path(remote.name(output)))
     path = Path(output)
     if path.is_dir() or output.endswith("/"):
         return path / f"synthetic.{configured}", configured
@@ -392,7 +416,9 @@ def _check_shards(
         )
 
 
-def _spare_inputs(target: Path | None, settings: Config, out: Path, given: str | None, *, folder: bool = False) -> None:
+def _spare_inputs(
+    target: Path | str | None, settings: Config, out: Path, given: str | None, *, folder: bool = False
+) -> None:
     """Raise ``UsageError`` where the output would replace real rows, the table to be filled, or a part of a model.
 
     All that lies in a ``folder`` would be replaced.
@@ -403,14 +429,22 @@ def _spare_inputs(target: Path | None, settings: Config, out: Path, given: str |
 
     if target is None:
         return
-    place, named = target.resolve(), settings.data.path or []
+    named = settings.data.path or []
     texts = [*([named] if isinstance(named, str) else named), *([given] if given else [])]
+    texts = [remote.plain(text) for text in texts]
+    refused = UsageError(f"--output {shown(target)}: synthetic rows would replace an input", "write them elsewhere")
+    if isinstance(target, str):
+        written = remote.joined(target, "part-00000.parquet") if folder else target
+        if any(remote.replaces(written, text) for text in texts if remote.is_url(text)):
+            raise refused
+        return
+    place = target.resolve()
     # Nothing is opened: what is named may be a pipe, which can be read only once.
     inputs = {Path(path).resolve() for text in texts for path in (text, *glob(text))}
     kept = {(out / name).resolve() for name in ("split", "generators", "sketches")}
     replaced = folder and (place in kept or any(place in path.parents for path in inputs | kept))
     if replaced or {place, place.parent} & inputs or kept & set(place.parents):
-        raise UsageError(f"--output {target}: synthetic rows would replace an input", "write them elsewhere")
+        raise refused
 
 
 def _told(batches: Iterator[pl.DataFrame], asked: Asked, phase: Phase) -> Iterator[pl.DataFrame]:
@@ -446,19 +480,23 @@ def _write(
     batches: Iterator[pl.DataFrame],
     emission: Emission,
     lineage: Lineage,
-    target: Path | None,
+    target: Path | str | None,
     keep: Callable[[str], Path],
-) -> tuple[dict[str, Path], str]:
+) -> tuple[dict[str, Path | str], str]:
     """Write the rows; return the files by name, and the SHA-256 of the table."""
-    from synthcli.artifacts import sha256
+    from synthcli.artifacts import delivered, sha256
     from synthcli.errors import SynthcliError
-    from synthcli.lineage import write_sidecar
+    from synthcli.lineage import put_sidecar, write_sidecar
     from synthcli.tables import write_batches, write_stream
 
     schema, chosen, metadata = emission.schema, emission.format, lineage.metadata()
     if target is not None:
-        rows = write_batches(batches, schema, target, format=chosen, metadata=metadata)
-        digest = sha256(target)
+        with delivered(target) as local:
+            rows = write_batches(batches, schema, local, format=chosen, metadata=metadata)
+            digest = sha256(local)
+        if isinstance(target, str):
+            beside = put_sidecar(target, lineage, rows, digest)
+            return {"synthetic": shown(target), "lineage": shown(beside)}, digest
         return {"synthetic": target, "lineage": write_sidecar(target, lineage, rows, digest)}, digest
     stream = _Hashing(sys.stdout.buffer)
     try:
@@ -470,7 +508,7 @@ def _write(
     return {}, stream.digest
 
 
-def _outcome(run: Run, result: dict[str, Any], wrote: dict[str, Path], streamed: bool) -> Outcome:
+def _outcome(run: Run, result: dict[str, Any], wrote: Mapping[str, Path | str], streamed: bool) -> Outcome:
     from synthcli.reports.terminal import facts_report
 
     facts = {

@@ -11,19 +11,23 @@ record in a state folder, from which a run that was killed goes on; the data set
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
+from synthcli import remote
 from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path, sha256, write_json
 from synthcli.commands.conditions import Account, Group, chunks
 from synthcli.commands.drawing import Asked, drawn
@@ -32,7 +36,7 @@ from synthcli.commands.provenance import Emission
 from synthcli.config import Config
 from synthcli.errors import BadTableError, UsageError
 from synthcli.executors import Call
-from synthcli.lineage import SIDECAR, Lineage, write_sidecar
+from synthcli.lineage import SIDECAR, Lineage, put_sidecar, write_sidecar
 from synthcli.registry import Version, read, verify
 from synthcli.rowkeys import Keys
 from synthcli.sketches import EMITTED_KEYS, Bottom
@@ -40,8 +44,11 @@ from synthcli.synthesizers.assembly import TableGenerator
 from synthcli.tables import write_batches
 from synthcli.versions import versions
 
-_PLAN, _ONCE = "plan.json", "once.npy"
+_PLAN = "plan.json"
 _PART = re.compile(r"part-\d{5,}\.parquet")
+_UNDER_WAY = re.compile(r"\.\d+-[0-9a-f]{32}\.parquet")
+#: What says on a store that a data set is whole.
+_WHOLE = "_SUCCESS"
 
 
 class Shard(NamedTuple):
@@ -79,7 +86,7 @@ class Job:
     size
         Rows of a chunk.
     folder
-        Where files are put together, seen by all workers.
+        Where files are put together, seen by all workers: a folder, or the URL of one.
     metadata
         Goes into the footer of each file.
     once
@@ -93,7 +100,7 @@ class Job:
     seed: int
     tries: int
     partial: bool
-    folder: Path
+    folder: Path | str
     metadata: Mapping[str, str]
     once: Path | None = None
 
@@ -139,7 +146,7 @@ class Drawn:
 class Written(NamedTuple):
     """A shard in a file under a name of its own."""
 
-    path: Path
+    path: Path | str
     drawn: Drawn
 
 
@@ -152,11 +159,28 @@ def draw(job: Job, shard: Shard) -> Written:
     matches = Matches(_known(job.once), model.schema, "parquet") if job.once is not None else None
     emission = Emission(model.schema, "parquet")
     rows = drawn(model, asked, matches, job.seed, job.tries, job.partial)
-    path = job.folder / f".{shard.number}-{uuid4().hex}.parquet"
-    write_batches(emission.noted(rows), model.schema, path, format="parquet", metadata=job.metadata)
+    name = f".{shard.number}-{uuid4().hex}.parquet"  # no other attempt has it
+    with _local(job.folder) as folder:
+        path = folder / name
+        write_batches(emission.noted(rows), model.schema, path, format="parquet", metadata=job.metadata)
+        digest = sha256(path)
+        place = path if isinstance(job.folder, Path) else remote.joined(job.folder, name)
+        if isinstance(place, str):
+            remote.put(path, place)
     counts = (0, 0, 0) if matches is None else (matches.drawn, matches.rows, matches.given_up)
-    found = Drawn(sha256(path), emission.rows, emission.keys, tuple(account.tried), tuple(account.made), counts)
-    return Written(path, found)
+    return Written(
+        place, Drawn(digest, emission.rows, emission.keys, tuple(account.tried), tuple(account.made), counts)
+    )
+
+
+@contextmanager
+def _local(folder: Path | str) -> Iterator[Path]:
+    """Yield a folder of this machine to write to: a temporary one where the files go to a store."""
+    if isinstance(folder, Path):
+        yield folder
+        return
+    with TemporaryDirectory(prefix="synthcli-") as name:
+        yield Path(name)
 
 
 @lru_cache(maxsize=1)
@@ -214,8 +238,11 @@ class State:
         return drawn if has(name, drawn.sha256) else None
 
     def remember(self, once: Keys) -> Path:
-        """Keep the keys that rows must not repeat where workers find them, for their owner alone."""
-        path = (self.folder / _ONCE).resolve()
+        """Keep the keys that rows must not repeat where workers find them, for their owner alone.
+
+        Other keys get another name: a cluster's worker remembers by it what it has read, from one run to the next.
+        """
+        path = (self.folder / f"once-{hashlib.sha256(once.tobytes()).hexdigest()[:16]}.npy").resolve()
         with atomic_path(path, mode=0o600) as temporary, temporary.open("wb") as file:
             np.save(file, once)
         return path
@@ -249,9 +276,13 @@ class Folder:
         path = self.staging / name
         return path.is_file() and sha256(path) == digest
 
-    def take(self, written: Path, name: str, lineage: Lineage, drawn: Drawn) -> None:
+    def begun(self) -> bool:
+        """Whether an earlier run may have left parts."""
+        return self.staging.is_dir()
+
+    def take(self, written: Path | str, name: str, lineage: Lineage, drawn: Drawn) -> None:
         """Give a finished file its name, and its lineage beside it."""
-        written.replace(self.staging / name)
+        Path(written).replace(self.staging / name)
         write_sidecar(self.staging / name, lineage, drawn.rows, drawn.sha256)
 
     def finish(self, names: Sequence[str]) -> None:
@@ -260,12 +291,20 @@ class Folder:
         for path in self.staging.iterdir():
             if path.name not in wanted:
                 path.unlink()
-        older = self.final.with_name(f"{self.staging.name}.older")
-        shutil.rmtree(older, ignore_errors=True)
+        shutil.rmtree(self._older, ignore_errors=True)
         if self.final.exists():
-            self.final.rename(older)
+            self.final.rename(self._older)
         self.staging.rename(self.final)
-        shutil.rmtree(older, ignore_errors=True)
+        shutil.rmtree(self._older, ignore_errors=True)
+
+    def restore(self) -> None:
+        """Put an older data set back that a run killed in the middle of :meth:`finish` had moved away."""
+        if self._older.is_dir() and not self.final.exists():
+            self._older.rename(self.final)
+
+    @property
+    def _older(self) -> Path:
+        return self.final.with_name(f"{self.staging.name}.older")
 
     def check(self) -> None:
         """Raise ``UsageError`` where something else than an older data set would be replaced."""
@@ -281,8 +320,79 @@ class Folder:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A data set on a store, under the URL of a folder: no folder can be moved into place there.
+
+    Each part is whole when it has its name. An older data set is removed before the first part of a new one, and
+    ``_SUCCESS`` is put last, so that whoever waits for it never reads half of one.
+    """
+
+    url: str
+
+    @property
+    def work(self) -> str:
+        """Where workers write, under hidden names."""
+        return self.url
+
+    @property
+    def final(self) -> str:
+        """The URL as it may be shown."""
+        return remote.shown(self.url)
+
+    def begin(self) -> None:
+        """Remove the older data set, its mark first."""
+        for name in [_WHOLE, *self._names()]:
+            remote.remove(remote.joined(self.url, name))
+
+    def begun(self) -> bool:
+        """Whether an earlier run may have left parts: what is there says it."""
+        return True
+
+    def has(self, name: str, digest: str) -> bool:
+        """Whether a part is there; the record of its SHA-256 was made when it had been put."""
+        return remote.exists(remote.joined(self.url, name))
+
+    def restore(self) -> None:
+        """Do nothing: nothing is moved away here."""
+
+    def take(self, written: Path | str, name: str, lineage: Lineage, drawn: Drawn) -> None:
+        """Give a finished file its name, and its lineage beside it."""
+        remote.move(str(written), remote.joined(self.url, name))
+        put_sidecar(remote.joined(self.url, name), lineage, drawn.rows, drawn.sha256)
+
+    def finish(self, names: Sequence[str]) -> None:
+        """Remove what is no part, and say that the data set is whole."""
+        wanted = {each for name in names for each in (name, f"{name}{SIDECAR}")}
+        for name in self._names():
+            if name not in wanted:
+                remote.remove(remote.joined(self.url, name))
+        with TemporaryDirectory(prefix="synthcli-") as folder:
+            mark = Path(folder) / _WHOLE
+            mark.touch()
+            remote.put(mark, remote.joined(self.url, _WHOLE))
+
+    def check(self) -> None:
+        """Raise ``UsageError`` where something else than an older data set lies there."""
+        remote.check_target(remote.joined(self.url, part_name(0, 1)))
+        others = [name for name in remote.names(self.url) if not _is_ours(name)]
+        if others:
+            raise UsageError(
+                f"--output {self.final}: holds {others[0]!r}, which is no shard", "name a folder of their own"
+            )
+
+    def _names(self) -> list[str]:
+        return [name for name in remote.names(self.url) if _is_ours(name)]
+
+
 def _ours(path: Path) -> bool:
-    return _PART.fullmatch(path.name.removesuffix(SIDECAR)) is not None and path.is_file()
+    return path.is_file() and _PART.fullmatch(path.name.removesuffix(SIDECAR)) is not None
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a name on a store is that of a part, of its sidecar, of the mark, or of a part under way."""
+    plain = name.removesuffix(SIDECAR)
+    return name == _WHOLE or _PART.fullmatch(plain) is not None or _UNDER_WAY.fullmatch(plain) is not None
 
 
 def plan_of(settings: Config, version: Version, asked: Asked, count: int, size: int, partial: bool) -> dict[str, Any]:
@@ -300,7 +410,7 @@ def plan_of(settings: Config, version: Version, asked: Asked, count: int, size: 
     }
 
 
-def missing(state: State, place: Folder, wanted: Sequence[Shard]) -> tuple[dict[int, Drawn], list[Shard]]:
+def missing(state: State, place: Folder | Prefix, wanted: Sequence[Shard]) -> tuple[dict[int, Drawn], list[Shard]]:
     """Return what an earlier run left complete, by number, and the shards that are to be drawn."""
     found = {}
     for shard in wanted:

@@ -37,7 +37,9 @@ class Method(StrEnum):
 @command
 def split(
     run: Run,
-    data: Annotated[Path | None, typer.Argument(help="CSV or Parquet file, folder of parts, or - for stdin.")] = None,
+    data: Annotated[
+        str | None, typer.Argument(help="CSV or Parquet file, folder of parts, URL, or - for stdin.")
+    ] = None,
     holdout: Annotated[float | None, typer.Option(help="Share of rows to reserve (default: 0.2).")] = None,
     method: Annotated[Method | None, typer.Option(help="How a row's side is decided (default: hash).")] = None,
     by: Annotated[
@@ -49,7 +51,7 @@ def split(
     from synthcli.registry import lock
 
     settings = run.settings(
-        data__path=str(data) if data else None,
+        data__path=data,
         split__holdout=holdout,
         split__method=method.value if method else None,
         split__by=by or None,

@@ -32,6 +32,7 @@ from synthcli.config.layers import (
 )
 from synthcli.config.models import Config, as_plain
 from synthcli.errors import ConfigError
+from synthcli.remote import is_url
 
 #: Keys that hold paths, which a file states relative to itself.
 PATH_KEYS = (("data", "path"), ("augment", "given"), ("run", "output_dir"))
@@ -129,10 +130,10 @@ def without_other_kind(
 def relative_to(folder: Path, path: str) -> str:
     """Return ``path``, stated relative to ``folder``, as seen from the working directory.
 
-    Standard input (``-``), absolute paths and the empty text stay as they are. The folder's links are
+    Standard input (``-``), absolute paths, URLs and the empty text stay as they are. The folder's links are
     followed first, so that ``..`` means what it means to the system.
     """
-    if path in {"", "-"} or os.path.isabs(path):
+    if path in {"", "-"} or os.path.isabs(path) or is_url(path):
         return path
     absolute = os.path.normpath(os.path.join(os.path.realpath(folder), path))
     return min(os.path.relpath(absolute), absolute, key=len)

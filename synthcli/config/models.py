@@ -31,6 +31,7 @@ from synthcli.config.fields import (
     refusal,
 )
 from synthcli.config.generators import DEFAULT_KIND, FITTED_KINDS, KINDS, Fitted, Forest, GaussianCopula, Synthesizer
+from synthcli.remote import shown
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "id", "text"]
 Family = Literal["accuracy", "validity", "diversity", "similarity", "privacy", "utility"]
@@ -118,7 +119,8 @@ class DataSection(Section):
         expected("a path, or a list of paths, none of them empty"),
     ] = Field(
         default=None,
-        description="The real table: a file (.csv, .csv.gz, .parquet), a glob, a folder of parts, or a list of these.",
+        description="The real table: a file or URL (.csv, .csv.gz, .parquet), a glob, a folder of parts, or a list of "
+        "these.",
     )
     target: str | None = Field(default=None, description="The column that downstream models predict.")
     exclude_features: list[str] = Field(
@@ -600,5 +602,12 @@ def schema() -> dict[str, Any]:
 
 
 def as_plain(config: Config) -> dict[str, Any]:
-    """Return ``config`` as JSON-ready data under the names that a file uses; loading that gives ``config`` again."""
-    return config.model_dump(mode="json", by_alias=True)
+    """Return ``config`` as JSON-ready data under the names that a file uses; loading that gives ``config`` again.
+
+    But for the passwords and queries of URLs: what is plain data is stored and shown.
+    """
+    plain = config.model_dump(mode="json", by_alias=True)
+    for section, key in (("data", "path"), ("augment", "given")):
+        value = plain[section][key]
+        plain[section][key] = [shown(each) for each in value] if isinstance(value, list) else value and shown(value)
+    return plain

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from synthcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from synthcli.synthesizers.protocol import Filling, Synthesizer
+    from synthcli.synthesizers.protocol import Distributed, Filling, Synthesizer
 
 #: The name in a configuration -> where the class is that conforms to ``protocol.Synthesizer``.
 KINDS: dict[str, str] = {
@@ -43,3 +43,9 @@ def filling_class(kind: str) -> type[Filling] | None:
     """Return the class of ``kind`` where it has a way of its own to fill holes, else ``None``."""
     found = synthesizer_class(kind)
     return cast("type[Filling]", found) if hasattr(found, "fill") else None
+
+
+def distributed_class(kind: str) -> type[Distributed] | None:
+    """Return the class of ``kind`` where its fit is many tasks, else ``None``."""
+    found = synthesizer_class(kind)
+    return cast("type[Distributed]", found) if hasattr(found, "fit_by") else None

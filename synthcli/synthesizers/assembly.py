@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import polars as pl
@@ -23,9 +23,10 @@ from synthcli.errors import BadTableError, ConfigError
 from synthcli.forms import dtype_name, polars_dtype
 from synthcli.schema import Kind, Schema, check_columns
 from synthcli.seeds import stage_seed
-from synthcli.synthesizers import conditioning, identifiers, synthesizer_class, tempering
+from synthcli.synthesizers import conditioning, distributed_class, identifiers, synthesizer_class, tempering
 from synthcli.synthesizers.boundary import put_in
 from synthcli.synthesizers.coordinates import Coordinates, learn
+from synthcli.synthesizers.crew import HERE, Crew
 from synthcli.synthesizers.identifiers import Pattern
 from synthcli.synthesizers.protocol import Completed, Progress, Synthesizer, Tempered
 
@@ -198,14 +199,16 @@ def fit_table(
     seed: int,
     progress: Progress,
     constraints: Sequence[Constraint] = (),
+    crew: Crew = HERE,
 ) -> TableGenerator:
     """Fit ``kind`` on the modelled columns of ``train`` and learn the form of the others.
 
-    Columns of ``train`` that ``schema`` does not name are ignored. Every row drawn keeps ``constraints``, as every
-    training row has to. Raises ``BadTableError`` where a column of the schema is absent or stored otherwise, and where
-    there is nothing to learn; ``ConfigError`` where constraints cannot be combined.
+    A kind whose fit is many tasks has them done by ``crew``; the generator is the same whoever does them. Columns of
+    ``train`` that ``schema`` does not name are ignored. Every row drawn keeps ``constraints``, as every training row
+    has to. Raises ``BadTableError`` where a column of the schema is absent or stored otherwise, and where there is
+    nothing to learn; ``ConfigError`` where constraints cannot be combined.
     """
-    conforming = synthesizer_class(kind)
+    synthesizer_class(kind)  # an unknown kind is told before any work
     check_columns(train, schema, where="the training table")
     _check_types(train, schema)
     modelled = schema.select(column.name for column in schema.modelled)
@@ -215,9 +218,24 @@ def fit_table(
             "set the kind of at least one under data.columns",
         )
     coordinates, free, form = learn(train.select(modelled.names), modelled, constraints)
-    fitted = conforming.fit(free, form, parameters, stage_seed(seed, "fit", kind), progress)
+    fitted = _fitted(kind, free, form, parameters, stage_seed(seed, "fit", kind), progress, crew)
     patterns = {column.name: identifiers.learn(train[column.name]) for column in schema if column.kind is Kind.ID}
     return TableGenerator(schema, kind, fitted, coordinates, patterns)
+
+
+def _fitted(
+    kind: str,
+    train: pl.DataFrame,
+    schema: Schema,
+    parameters: Mapping[str, Any],
+    seed: int,
+    progress: Progress,
+    crew: Crew,
+) -> Synthesizer:
+    distributed = distributed_class(kind)
+    if distributed is None:
+        return synthesizer_class(kind).fit(train, schema, parameters, seed, progress)
+    return cast("Synthesizer", distributed.fit_by(crew, train, schema, parameters, seed, progress))
 
 
 def _check_types(train: pl.DataFrame, schema: Schema) -> None:

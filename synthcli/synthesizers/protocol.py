@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthcli.schema import Schema
+    from synthcli.synthesizers.crew import Crew
 
 #: Told how far a long fit is: the share done (0 to 1) and a short note (an epoch, a loss); may be called often.
 Progress = Callable[[float, str], None]
@@ -52,6 +53,23 @@ class Synthesizer(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote. The caller has checked the files' hashes, since they may be pickles."""
+
+
+@runtime_checkable
+class Distributed(Protocol):
+    """A kind of synthesizer whose fit is many tasks, which a crew does side by side (``synthesizers.crew``)."""
+
+    @classmethod
+    def fit_by(
+        cls,
+        crew: Crew,
+        train: pl.DataFrame,
+        schema: Schema,
+        parameters: Mapping[str, Any],
+        seed: int,
+        progress: Progress,
+    ) -> Self:
+        """Learn as ``Synthesizer.fit`` does; the model is the same whoever does the work."""
 
 
 class Source(Protocol):
@@ -134,12 +152,13 @@ class Filling(Protocol):
         keeps: Keeps,
         *,
         resample: bool = False,
+        crew: Crew = ...,
     ) -> Completed:
         """Return ``table`` (the modelled columns of ``schema``) with the holes of ``columns`` filled.
 
         Known cells come back bit for bit. A row is not made where a hole could not be filled, or only so that ``keeps``
         does not hold. ``resample`` asks for a table that also differs from those of other seeds by what is not known
-        of the law, as multiple imputation needs it.
+        of the law, as multiple imputation needs it. The table is the same whoever of a ``crew`` does the work.
         """
 
     @classmethod
@@ -153,6 +172,7 @@ class Filling(Protocol):
         seed: int,
         progress: Progress,
         keeps: Keeps,
+        crew: Crew = ...,
     ) -> Completed:
         """Return ``rows`` (the modelled columns of ``schema``) with some cells drawn anew given the row's others.
 

@@ -33,5 +33,5 @@ def write_parts(
             .sink_parquet(path, compression="zstd", metadata=dict(metadata or {}), lazy=True)
             for label, path in temporary.items()
         ]
-        with readable(str(source.paths[0]), next(iter(paths.values())).parent):
+        with readable(source.names[0], next(iter(paths.values())).parent):
             pl.collect_all(sinks)

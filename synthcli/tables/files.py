@@ -1,14 +1,19 @@
-"""Which files a person means: one, several, a glob, a folder of parts, or standard input."""
+"""Which files a person means: one, several, a glob, a folder of parts, or standard input; here or behind URLs.
+
+What can be read only once, or only from afar, is copied into the spool first, so that everything that is ever said of a
+table (its SHA-256, its lineage, its rows) is about the same bytes.
+"""
 
 from __future__ import annotations
 
 import glob
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from synthcli import remote
 from synthcli.errors import BadTableError, MissingFileError
 from synthcli.tables.spool import new_spool
 
@@ -16,20 +21,28 @@ STANDARD_INPUT = "-"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 
+#: What the name of a file's lineage ends in, after the file's own.
+_SIDECAR = ".lineage.json"
+#: By URL and state of a remote file, the copy that is in the spool.
+_copies: dict[tuple[str, str], Path] = {}
+
+
 class Part(NamedTuple):
-    """One file of a table: what messages call it, and where its bytes are."""
+    """One file of a table: what messages, reports and lineage call it, and where its bytes are."""
 
     name: str
     path: Path
 
 
-def resolve(where: str | Path | Sequence[str | Path]) -> tuple[Part, ...]:
+def resolve(where: str | Path | Sequence[str | Path | Part]) -> tuple[Part, ...]:
     """Return the files that make up the table, those of a glob or a folder in the order of their names.
+
+    A ``Part`` stands for itself. Remote files are copied into the spool, with the lineage beside them.
 
     Raises ``MissingFileError`` where there is none, ``BadTableError`` where a folder holds none or one stands twice.
     """
     wanted = [where] if isinstance(where, str | Path) else list(where)
-    parts = tuple(part for each in wanted for part in _resolve_one(str(each)))
+    parts = tuple(part for each in wanted for part in ([each] if isinstance(each, Part) else _resolve_one(str(each))))
     if not parts:
         raise MissingFileError("no file is named", "give a file, a folder or a glob")
     seen: set[Path] = set()
@@ -41,13 +54,16 @@ def resolve(where: str | Path | Sequence[str | Path]) -> tuple[Part, ...]:
 
 
 def _resolve_one(where: str) -> Iterator[Part]:
+    where = remote.plain(where)
     path = Path(where)
-    if where == STANDARD_INPUT:
+    if remote.is_url(where):
+        yield from _remote(where)
+    elif where == STANDARD_INPUT:
         yield Part("standard input", _spooled_input())
     elif path.is_dir():
         yield from _folder(path)
     elif path.is_file():
-        yield Part(where, path)
+        yield Part(str(path), path)
     elif path.exists():
         yield Part(where, _spooled(path))
     elif glob.has_magic(where):
@@ -58,30 +74,88 @@ def _resolve_one(where: str) -> Iterator[Part]:
 
 def _folder(path: Path) -> list[Part]:
     """Return a folder's files that may be tables; hidden ones and other suffixes are none."""
-    files = sorted(file for file in path.iterdir() if not file.name.startswith(".") and file.is_file())
-    tables = [Part(str(file), file) for file in files if file.name.lower().endswith(SUFFIXES)]
+    names = _tables(str(path), [file.name for file in path.iterdir() if file.is_file()])
+    return [Part(str(path / name), path / name) for name in names]
+
+
+def _tables(folder: str, names: Iterable[str]) -> list[str]:
+    tables = sorted(name for name in names if not name.startswith(".") and name.lower().endswith(SUFFIXES))
     if not tables:
         suffixes = ", ".join(SUFFIXES[:6])
-        raise BadTableError(f"{path}: a folder without tables", f"parts of a table end in {suffixes}")
+        raise BadTableError(f"{folder}: a folder without tables", f"parts of a table end in {suffixes}")
     return tables
 
 
 def _matching(pattern: str) -> list[Part]:
     found = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
     # What stands beside a table and tells where it comes from is no part of it.
-    files = [Part(str(file), file) for file in found if file.is_file() and not file.name.endswith(".lineage.json")]
+    files = [Part(str(file), file) for file in found if file.is_file() and not file.name.endswith(_SIDECAR)]
     if not files:
         raise MissingFileError(f"{pattern}: no file matches", "check the pattern and the working directory")
     return files
 
 
 def _near(path: Path) -> str:
-    from difflib import get_close_matches
-
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist either"
-    near = get_close_matches(path.name, (file.name for file in path.parent.iterdir()), n=1)
-    return f"did you mean {path.parent / near[0]}?" if near else "check the name and the working directory"
+    near = _nearest(path.name, [file.name for file in path.parent.iterdir()])
+    return f"did you mean {path.parent / near}?" if near else "check the name and the working directory"
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, names, n=1)), None)
+
+
+def _remote(url: str) -> Iterator[Part]:
+    """Yield copies of what a URL names, by the rules for local files."""
+    found = remote.kind(url)
+    if found == "file":
+        yield _fetched(url)
+    elif found == "folder":
+        names = remote.names(url)
+        for name in _tables(remote.shown(url), names):
+            yield _fetched(remote.joined(url, name), told=f"{name}{_SIDECAR}" in names)
+    elif glob.has_magic(url):
+        files = [file for file in remote.matching(url) if not file.endswith(_SIDECAR)]
+        if not files:
+            raise MissingFileError(f"{remote.shown(url)}: no file matches", "check the pattern")
+        yield from map(_fetched, files)
+    else:
+        raise MissingFileError(f"{remote.shown(url)}: no such file", _near_remote(url))
+
+
+def _fetched(url: str, told: bool = True) -> Part:
+    """Return a copy of a remote file, and of the lineage beside it where there may be one (``told``).
+
+    It is copied once, unless it changes: what looks at it again in this process sees the same bytes.
+    """
+    key = (url, remote.version(url))
+    if key not in _copies:
+        copy = new_spool(remote.name(url)[-40:])  # a key may be longer than a file's name
+        remote.get(url, copy)
+        if told:
+            _fetch_sidecar(f"{url}{_SIDECAR}", copy.with_name(f"{copy.name}{_SIDECAR}"))
+        _copies[key] = copy
+    return Part(remote.shown(url), _copies[key])
+
+
+def _fetch_sidecar(url: str, copy: Path) -> None:
+    try:
+        remote.get(url, copy)
+    except MissingFileError:
+        return
+    except BadTableError:  # one that may not be read is no evidence, and a person is told so as of any damaged one
+        copy.touch()
+
+
+def _near_remote(url: str) -> str:
+    folder = remote.parent(url)
+    if not remote.exists(folder):
+        return f"{remote.shown(folder)} does not exist either"
+    near = _nearest(remote.name(url), remote.names(folder))
+    return f"did you mean {remote.shown(remote.joined(folder, near))}?" if near else "check the name"
 
 
 def _spooled_input() -> Path:

@@ -13,7 +13,7 @@ from synthcli.inference import Inferred, ReadOptions, fit_text, fit_typed, infer
 from synthcli.inference.detection import Locate, typed_columns
 from synthcli.inference.overrides import check_overrides, demanded_kind
 from synthcli.schema import Column, Kind, Schema, check_columns
-from synthcli.tables.columnar import MAGIC, ParquetFile, open_parquet, readable, readable_batches
+from synthcli.tables.columnar import MAGIC, ParquetFile, open_parquet, readable, readable_batches, together
 from synthcli.tables.files import Part, resolve
 from synthcli.tables.spool import new_spool
 from synthcli.tables.text import TextFile, open_text
@@ -28,11 +28,13 @@ class Source:
     Attributes
     ----------
     paths
-        The files that were named, in order; ``-`` for standard input.
+        The files that hold the bytes, in order: those that were named, copies of remote ones; ``-`` for standard input.
     notes
         What was found out about the files, and what is doubtful about columns, a sentence each, without cells.
     columnar
         Whether the files hold each column by itself.
+    names
+        What messages, reports and lineage call the files: their paths, or the URLs of remote ones.
     """
 
     paths: tuple[Path, ...]
@@ -40,15 +42,16 @@ class Source:
     schema: Schema
     notes: tuple[str, ...]
     columnar: bool = False
+    names: tuple[str, ...] = ()
 
     def read(self) -> pl.DataFrame:
         """Return the whole table."""
-        with readable(_called(self.paths)):
+        with readable(_called(self.names)):
             return self.lazy.collect()
 
     def rows(self) -> int:
         """Count the rows."""
-        with readable(_called(self.paths)):
+        with readable(_called(self.names)):
             return int(self.lazy.select(pl.len()).collect().item())
 
     def on_disk(self) -> pl.LazyFrame:
@@ -60,7 +63,7 @@ class Source:
             self.lazy.sink_parquet(copy, compression="lz4", maintain_order=True)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             raise BadTableError(
-                f"{_called(self.paths)}: could not be copied to {copy.parent}, which a text file of this size needs: "
+                f"{_called(self.names)}: could not be copied to {copy.parent}, which a text file of this size needs: "
                 "the folder has no room, or the file is damaged or changes while it is read",
                 "make room there, or set TMPDIR to a folder that has room",
             ) from None
@@ -69,13 +72,18 @@ class Source:
     def batches(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yield the table in order, ``rows`` rows at a time, the last batch maybe fewer."""
         batches = self.lazy.collect_batches(chunk_size=rows, maintain_order=True)
-        return readable_batches(batches, _called(self.paths))
+        return readable_batches(batches, _called(self.names))
 
 
 def open_table(
-    where: str | Path | Sequence[str | Path], options: ReadOptions | None = None, *, schema: Schema | None = None
+    where: str | Path | Sequence[str | Path | Part],
+    options: ReadOptions | None = None,
+    *,
+    schema: Schema | None = None,
 ) -> Source:
     """Open the table that ``where`` names: a file, several, a glob, a folder of parts, or ``-`` for standard input.
+
+    Each of them may be a URL.
 
     Without ``schema`` it is inferred from all rows. With one, columns are read as it says, and columns that it does
     not know come after them, inferred. Raises ``MissingFileError`` or ``BadTableError``; neither shows a cell.
@@ -86,12 +94,17 @@ def open_table(
     if len(formats) > 1:
         raise BadTableError(f"{_called(parts)}: some parts are text and some are Parquet", "give parts of one format")
     opened = _open_parquets(parts, options, schema) if formats.pop() else _open_texts(parts, options, schema)
-    return replace(opened, paths=tuple(Path("-") if part.name == "standard input" else part.path for part in parts))
+    streamed = [part.name == "standard input" for part in parts]
+    return replace(
+        opened,
+        paths=tuple(Path("-") if stream else part.path for part, stream in zip(parts, streamed, strict=True)),
+        names=tuple("-" if stream else part.name for part, stream in zip(parts, streamed, strict=True)),
+    )
 
 
-def _called(parts: Sequence[Part | Path]) -> str:
+def _called(parts: Sequence[Part | str]) -> str:
     """Return what messages call the table as a whole."""
-    first = parts[0].name if isinstance(parts[0], Part) else str(parts[0])
+    first = parts[0].name if isinstance(parts[0], Part) else parts[0]
     return first if len(parts) == 1 else f"{first} and {len(parts) - 1:,} more"
 
 
@@ -124,8 +137,8 @@ def _open_parquets(parts: Sequence[Part], options: ReadOptions, schema: Schema |
     files = [open_parquet(part.path, part.name) for part in parts]
     for file in files[1:]:
         _check_same_types(files[0], file)
-    names, where, locate = files[0].lazy.collect_schema().names(), _called(parts), _row_in(files)
-    frame = pl.concat([file.lazy.select(names) for file in files])
+    where, locate = _called(parts), _row_in(files)
+    frame = together(files)
     with readable(where):
         if schema is not None:
             check_columns(frame, schema, where=where)

@@ -157,7 +157,7 @@ def test_an_alias_bomb_stops_at_once() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     started = time.perf_counter()
     assert re.fullmatch(r"a\.yaml:1:\d+: more than 100,000 values once .*", refused("\n".join(lines)))
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 30  # a second or so; unbounded it would take for ever
 
 
 def test_a_bomb_of_merged_aliases_stops_too() -> None:

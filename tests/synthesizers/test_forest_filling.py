@@ -18,7 +18,8 @@ from synthcli.config.models import Constraint, FixedCombinations, Inequality, Pr
 from synthcli.errors import BadTableError
 from synthcli.forms import dtype_name
 from synthcli.schema import Column, Kind, Schema
-from synthcli.synthesizers.forest import Forest, filling
+from synthcli.synthesizers import crew
+from synthcli.synthesizers.forest import Forest
 from synthcli.synthesizers.protocol import Completed, Keeps
 
 Flags = NDArray[np.bool_]
@@ -228,7 +229,7 @@ def test_the_seed_decides_and_the_number_of_threads_does_not(monkeypatch: pytest
     first = fill(table, "grade", "noise", seed=1).table
     assert not first.equals(fill(table, "grade", "noise", seed=2).table)
     for threads in (1, 3):
-        monkeypatch.setattr(filling, "processors", lambda threads=threads: threads)
+        monkeypatch.setattr(crew, "processors", lambda threads=threads: threads)
         assert first.equals(fill(table, "grade", "noise", seed=1).table)
 
 

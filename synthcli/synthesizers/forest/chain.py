@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -20,23 +19,14 @@ from numpy.typing import NDArray
 from synthcli.artifacts import write_json
 from synthcli.config import Forest as Parameters
 from synthcli.errors import BadTableError, ConfigError
-from synthcli.parallel import processors
 from synthcli.schema import Schema
 from synthcli.seeds import generator
 from synthcli.synthesizers import boundary, tempering
 from synthcli.synthesizers.boundary import Boundary
-from synthcli.synthesizers.forest import filling, storage, weighting
-from synthcli.synthesizers.forest.coding import (
-    GROUPS,
-    LEVELS,
-    Coded,
-    divided,
-    groups_of_like,
-    in_cells,
-    judging_groups,
-    limits,
-)
-from synthcli.synthesizers.forest.trees import Link, Target, Tree, draw, grow
+from synthcli.synthesizers.crew import HERE, Crew, Job
+from synthcli.synthesizers.forest import filling, growing, storage, weighting
+from synthcli.synthesizers.forest.coding import GROUPS, Coded, in_cells, judging_groups
+from synthcli.synthesizers.forest.trees import Link, Tree, draw
 from synthcli.synthesizers.protocol import Completed, Keeps, Progress
 
 Codes = NDArray[np.int64]
@@ -44,7 +34,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:
-    """A fitted chain of forests; it knows its conditional law (``protocol.Conditional``).
+    """A fitted chain of forests; it knows its conditional law (``protocol.Conditional``), and is fitted by a crew.
 
     ``temperature`` is the bias with which the pools of ``links`` are drawn from, 1.0 for none.
     """
@@ -58,6 +48,19 @@ class Forest:
         cls, train: pl.DataFrame, schema: Schema, parameters: Mapping[str, Any], seed: int, progress: Progress
     ) -> Self:
         """Learn from ``train``; ``parameters`` are those of ``config.generators.Forest``."""
+        return cls.fit_by(HERE, train, schema, parameters, seed, progress)
+
+    @classmethod
+    def fit_by(
+        cls,
+        crew: Crew,
+        train: pl.DataFrame,
+        schema: Schema,
+        parameters: Mapping[str, Any],
+        seed: int,
+        progress: Progress,
+    ) -> Self:
+        """Learn as :meth:`fit` does, every tree a task of ``crew``."""
         if train.is_empty():
             raise BadTableError("the training table has no rows", "give a table with at least one row")
         chosen = Parameters.model_validate({"kind": "forest", **parameters})
@@ -65,7 +68,7 @@ class Forest:
         progress(0.0, f"cutting {len(numbers)} columns into cells")
         coded = {name: in_cells(values, edge.codes[name]) for name, values in numbers.items()}
         order = _order(coded, chosen.order, schema)
-        trees = _grow_all([coded[name] for name in order], order, chosen, seed, progress)
+        trees = _grow_all([coded[name] for name in order], order, chosen, seed, progress, crew)
         links = [Link(name, coded[name].cells, tuple(grown)) for name, grown in zip(order, trees, strict=True)]
         return cls(edge, tuple(links))
 
@@ -82,10 +85,13 @@ class Forest:
         *,
         resample: bool = False,
         law: pl.DataFrame | None = None,
+        crew: Crew = HERE,
     ) -> Completed:
         """Return ``table`` with the holes of ``columns`` filled (``filling``); ``privacy`` is taken to be low."""
         chosen = Parameters.model_validate({"kind": "forest", **parameters, "privacy": "low"})
-        return filling.fill(table, schema, columns, chosen, seed, progress, keeps, resample=resample, law=law)
+        return filling.fill(
+            table, schema, columns, chosen, seed, progress, keeps, resample=resample, law=law, crew=crew
+        )
 
     @classmethod
     def vary(
@@ -98,10 +104,11 @@ class Forest:
         seed: int,
         progress: Progress,
         keeps: Keeps,
+        crew: Crew = HERE,
     ) -> Completed:
         """Return ``rows`` with some cells drawn anew (``filling``); ``privacy`` is taken to be low."""
         chosen = Parameters.model_validate({"kind": "forest", **parameters, "privacy": "low"})
-        return filling.vary(rows, schema, redrawn, law, chosen, seed, progress, keeps)
+        return filling.vary(rows, schema, redrawn, law, chosen, seed, progress, keeps, crew=crew)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -191,33 +198,40 @@ def _order(coded: Mapping[str, Coded], first: Sequence[str], schema: Schema) -> 
 
 
 def _grow_all(
-    columns: Sequence[Coded], names: Sequence[str], parameters: Parameters, seed: int, progress: Progress
+    columns: Sequence[Coded], names: Sequence[str], parameters: Parameters, seed: int, progress: Progress, crew: Crew
 ) -> list[list[Tree]]:
-    """Grow every tree of every column, in as many threads as there are processors; none depends on another."""
-    codes = [column.codes for column in columns]
+    """Grow every tree of every column, side by side; none depends on another."""
+    rows = len(columns[0].codes) if columns else 0
+    work = sum(growing.seconds(rows, place, parameters) for place in range(len(columns)))
+    calls = [(place, tree) for place in range(len(columns)) for tree in range(parameters.trees)]
+    with crew.job(work) as job:
+        plots = _plots(job, columns, names, parameters, seed)
+        grown = job.run(
+            growing.grown,
+            [(plots[place], tree) for place, tree in calls],
+            lambda done: progress(done / len(calls), f"column {calls[done - 1][0] + 1} of {len(columns)}"),
+        )
+    return [grown[start : start + parameters.trees] for start in range(0, len(grown), parameters.trees)]
+
+
+def _plots(
+    job: Job, columns: Sequence[Coded], names: Sequence[str], parameters: Parameters, seed: int
+) -> list[growing.Plot]:
+    """Put the columns down, and return what the trees of each are grown from."""
+    codes = [job.array(column.codes) for column in columns]
+    groups = [job.array(judging_groups(column)) for column in columns]
     ordered = [column.cells is not None for column in columns]
-    rows = len(codes[0]) if codes else 0
-    growth = limits(parameters, rows)
-    groups = [judging_groups(column) for column in columns]
-
-    def task(job: tuple[int, int]) -> Tree:
-        place, tree = job
-        random = generator(seed, "tree", names[place], tree)
-        shares = divided(rows, tree, parameters.trees, parameters.max_rows, random)
-        judged = groups[place]
-        if columns[place].cells is None and columns[place].size > LEVELS:
-            judged = groups_of_like(codes[place], groups[:place], shares.grown)
-        target = Target(codes[place], judged)
-        return grow(codes[:place], ordered[:place], target, shares, growth, int(random.integers(2**31)))
-
-    jobs = [(place, tree) for place in range(len(columns)) for tree in range(parameters.trees)]
-    grown: list[list[Tree]] = [[] for _ in columns]
-    with ThreadPoolExecutor(processors()) as pool:
-        try:
-            for number, ((place, _), tree) in enumerate(zip(jobs, pool.map(task, jobs), strict=True)):
-                grown[place].append(tree)
-                progress((number + 1) / len(jobs), f"column {place + 1} of {len(columns)}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return grown
+    return [
+        growing.Plot.of(
+            names[place],
+            codes[place],
+            codes[:place],
+            ordered[:place],
+            groups[place],
+            groups[:place] if growing.many_levels(column) else None,
+            parameters,
+            len(column.codes),
+            seed,
+        )
+        for place, column in enumerate(columns)
+    ]

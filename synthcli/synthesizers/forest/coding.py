@@ -15,6 +15,7 @@ from synthcli.config import FOREST_PRESETS
 from synthcli.config import Forest as Parameters
 from synthcli.synthesizers import boundary
 from synthcli.synthesizers.forest import cells
+from synthcli.synthesizers.forest.axes import first_axis
 from synthcli.synthesizers.forest.cells import Cells
 from synthcli.synthesizers.forest.trees import Growth, Shares
 
@@ -82,7 +83,7 @@ def groups_of_like(column: Codes, before: Sequence[Codes], grown: Codes) -> Code
         return judging_groups(Coded(column, int(column.max()) + 1, None))
     codes = np.unique(column, return_inverse=True)[1]
     size = int(codes.max()) + 1
-    return _grouped(codes, _first_axis(codes[grown], size, [groups[grown] for groups in before]))
+    return _grouped(codes, _scores(codes[grown], size, [groups[grown] for groups in before]))
 
 
 def _grouped(codes: Codes, score: NDArray[np.float64]) -> Codes:
@@ -92,11 +93,8 @@ def _grouped(codes: Codes, score: NDArray[np.float64]) -> Codes:
     return cells.groups(rank[codes], len(score), LEVELS)[rank[codes]]
 
 
-def _first_axis(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.float64]:
-    """Return a score for each level, alike for levels that go with like groups of the columns before.
-
-    It is the first principal axis of the levels' laws of those columns, in the chi-square metric.
-    """
+def _scores(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.float64]:
+    """Return a score for each level, alike for levels that go with like groups of the columns before (``axes``)."""
     rows = np.bincount(codes, minlength=size)
     blocks = []
     for groups in before:
@@ -104,7 +102,4 @@ def _first_axis(codes: Codes, size: int, before: Sequence[Codes]) -> NDArray[np.
         law = np.bincount(groups, minlength=width) / len(groups)
         counts = np.bincount(codes * width + groups, minlength=size * width).reshape(size, width)
         blocks.append(((counts + cells.COMMON * law) / (rows[:, None] + cells.COMMON) - law) / np.sqrt(law + 1e-9))
-    profile = np.hstack(blocks)
-    axis = np.linalg.eigh((profile * rows[:, None]).T @ profile)[1][:, -1]
-    scores: NDArray[np.float64] = profile @ axis
-    return scores
+    return first_axis(np.hstack(blocks), rows.astype(np.float64))

@@ -15,9 +15,10 @@ that they were grown on too, and a filled cell may be that of another row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import pickle
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from synthcli.config import Forest as Parameters
-from synthcli.parallel import processors
 from synthcli.schema import Schema
 from synthcli.seeds import generator, stage_seed
 from synthcli.synthesizers import boundary
 from synthcli.synthesizers.boundary import Boundary
-from synthcli.synthesizers.forest.coding import LEVELS, Coded, divided, groups_of_like, in_cells, judging_groups, limits
-from synthcli.synthesizers.forest.trees import Link, Shares, Target, Tree, grow
+from synthcli.synthesizers.crew import HERE, Crew, Job, Ref
+from synthcli.synthesizers.forest import growing
+from synthcli.synthesizers.forest.coding import Coded, in_cells, judging_groups
+from synthcli.synthesizers.forest.trees import Link, Tree
 from synthcli.synthesizers.protocol import Completed, Keeps, Progress
 
 Codes = NDArray[np.int64]
@@ -41,6 +43,8 @@ SWEEPS = 2
 #: Rows with a hole elsewhere that trees must have seen to learn what it means, and how often they must show one, as a
 #: part of how often rows to be filled do.
 _HOLES, _AS_OFTEN = 50, 0.5
+#: Rows of which a task draws the cells, those of a real row that are drawn anew, and seconds that a cell takes.
+BLOCK, _A_DRAW = 50_000, 2.5e-7
 #: Times that the holes of rows which break a rule are filled anew.
 _TURNS = 50
 
@@ -56,6 +60,7 @@ def fill(
     *,
     resample: bool = False,
     law: pl.DataFrame | None = None,
+    crew: Crew = HERE,
 ) -> Completed:
     """Return ``table`` with the holes of ``columns`` filled; known cells come back bit for bit.
 
@@ -79,12 +84,17 @@ def fill(
     times = _times(stacked.height, seed) if resample else None
     empty = {name: missing[name] for name in todo}
     links: dict[str, Link] = {}
-    for number, (sweep, name) in enumerate((sweep, name) for sweep in range(SWEEPS) for name in todo):
-        progress(number / (SWEEPS * len(todo)), f"column {name}, turn {sweep + 1} of {SWEEPS}")
-        telling = [other for other in coded if other != name and _tells(empty.get(other), known[name], holes[name])]
-        links[name] = state.link(name, telling, parameters, stage_seed(seed, "turn", sweep), times)
-        state.draw(links[name], holes[name], generator(seed, "fill", sweep, name))
-        empty.pop(name, None)
+    work = SWEEPS * sum(growing.seconds(len(known[name]), len(coded) - 1, parameters) for name in todo)
+    with crew.job(work) as job:
+        desk = _Desk(job, state)
+        for number, (sweep, name) in enumerate((sweep, name) for sweep in range(SWEEPS) for name in todo):
+            progress(number / (SWEEPS * len(todo)), f"column {name}, turn {sweep + 1} of {SWEEPS}")
+            telling = [other for other in coded if other != name and _tells(empty.get(other), known[name], holes[name])]
+            links |= desk.links({name: telling}, parameters, stage_seed(seed, "turn", sweep), times)
+            # A draw takes a hundredth of what its trees took: to send it elsewhere would take longer.
+            state.draw(links[name], holes[name], generator(seed, "fill", sweep, name))
+            desk.changed(name)
+            empty.pop(name, None)
     rows = np.unique(np.concatenate([np.zeros(0, np.int64), *holes.values()]))
     done = state.kept(links, holes, rows, keeps, seed)
     whole = ~done.table.select(pl.any_horizontal(pl.col(columns).is_null())).to_series().to_numpy()
@@ -103,6 +113,8 @@ def vary(
     seed: int,
     progress: Progress,
     keeps: Keeps,
+    *,
+    crew: Crew = HERE,
 ) -> Completed:
     """Return ``rows`` with some cells drawn anew, in turns: each given all other cells of its row as they then are.
 
@@ -123,15 +135,13 @@ def vary(
     whole = {name: Coded(codes[name], column.size, column.cells) for name, column in coded.items()}
     state = _State(edge, whole, codes, dict.fromkeys(todo, everyone), open_cells)
     places = {name: np.flatnonzero(redrawn[name]) for name in todo}
-    links: dict[str, Link] = {}
-    for number, name in enumerate(todo):
-        progress(number / len(todo), f"column {name}")
-        links[name] = state.link(
-            name, [other for other in coded if other != name], parameters, stage_seed(seed, "vary")
-        )
-    for sweep in range(SWEEPS):
-        for name in todo:
-            state.draw(links[name], places[name], generator(seed, "vary", sweep, name))
+    cells = sum(len(rows) for rows in places.values())
+    work = len(todo) * growing.seconds(law.height, len(coded) - 1, parameters) + SWEEPS * cells * _A_DRAW
+    with crew.job(work) as job:
+        desk = _Desk(job, state)
+        telling = {name: [other for other in coded if other != name] for name in todo}
+        links = desk.links(telling, parameters, stage_seed(seed, "vary"), tell=lambda done: progress(done, "trees"))
+        desk.draw_anew(links, redrawn, rows.height, seed)
     return state.kept(links, places, np.arange(rows.height), keeps, seed)
 
 
@@ -155,40 +165,9 @@ class _State:
     table: pl.DataFrame
     telling: dict[str, Sequence[str]] = field(default_factory=dict)
 
-    def link(
-        self, name: str, others: Sequence[str], parameters: Parameters, seed: int, times: Codes | None = None
-    ) -> Link:
-        """Grow the column's trees given the columns ``others``, from the rows in which it is known.
-
-        ``times`` says how often each row counts; ``None``: once.
-        """
-        column = self.coded[name]
-        self.telling[name] = others
-        codes = [self.codes[other] for other in others]
-        ordered = [self.coded[other].cells is not None for other in others]
-        known = self.known[name] if times is None else self.known[name][times[self.known[name]] > 0]
-        growth = limits(parameters, len(known))
-        judged = judging_groups(column)
-        like = column.cells is None and column.size > LEVELS
-        groups = [judging_groups(self.coded[other]) for other in others] if like else []
-
-        def task(tree: int) -> Tree:
-            random = generator(seed, "tree", name, tree)
-            shares = _of(known, divided(len(known), tree, parameters.trees, parameters.max_rows, random))
-            shares = shares if times is None else _repeated(shares, times)
-            target = Target(column.codes, groups_of_like(column.codes, groups, shares.grown) if like else judged)
-            return grow(codes, ordered, target, shares, growth, int(random.integers(2**31)))
-
-        with ThreadPoolExecutor(processors()) as pool:
-            return Link(name, column.cells, tuple(pool.map(task, range(parameters.trees))))
-
     def draw(self, link: Link, rows: Codes, random: np.random.Generator) -> None:
         """Fill the column's cells in ``rows``, each from a leaf of a tree at random."""
-        codes = [self.codes[other] for other in self.telling[link.name]]
-        which = random.integers(0, len(link.trees), len(rows))
-        for number, tree in enumerate(link.trees):
-            mine = rows[which == number]
-            self.codes[link.name][mine] = tree.draw(codes, mine, random)
+        _draw(link, self.codes, self.telling[link.name], rows, random)
 
     def kept(
         self, links: Mapping[str, Link], places: Mapping[str, Codes], rows: Codes, keeps: Keeps, seed: int
@@ -223,21 +202,136 @@ class _State:
         return boundary.put_in(there, drawn.with_columns(**single), np.ones(len(rows), np.bool_)).table
 
 
-def _of(known: Codes, shares: Shares) -> Shares:
-    """Return shares of the rows ``known``, from places among them."""
-    return Shares(known[shares.grown], known[shares.held], known[shares.further])
+def _draw(
+    link: Link, codes: Mapping[str, Codes], telling: Sequence[str], rows: Codes, random: np.random.Generator
+) -> None:
+    given = [codes[other] for other in telling]
+    which = random.integers(0, len(link.trees), len(rows))
+    for number, tree in enumerate(link.trees):
+        mine = rows[which == number]
+        codes[link.name][mine] = tree.draw(given, mine, random)
+
+
+@dataclass(frozen=True, eq=False)
+class _Desk:
+    """The table's columns put down for a job; a column that changes has to be put down anew."""
+
+    job: Job
+    state: _State
+    _codes: dict[str, Ref[Codes]] = field(default_factory=dict)
+    _groups: dict[str, Ref[Codes]] = field(default_factory=dict)
+
+    def links(
+        self,
+        telling: Mapping[str, Sequence[str]],
+        parameters: Parameters,
+        seed: int,
+        times: Codes | None = None,
+        tell: Callable[[float], None] = lambda share: None,
+    ) -> dict[str, Link]:
+        """Grow the trees of some columns given the columns ``telling`` of each, from the rows in which it is known.
+
+        ``times`` says how often each row counts; ``None``: once.
+        """
+        counts = None if times is None else self.job.array(times)
+        plots = [self._plot(name, others, parameters, seed, times, counts) for name, others in telling.items()]
+        calls = [(plot, tree) for plot in plots for tree in range(parameters.trees)]
+        trees = iter(self.job.run(growing.grown, calls, lambda done: tell(done / len(calls))))
+        self.state.telling.update(telling)
+        return {name: self._link(name, [next(trees) for _ in range(parameters.trees)]) for name in telling}
+
+    def changed(self, name: str) -> None:
+        """Forget what a column was."""
+        self._codes.pop(name, None)
+
+    def draw_anew(
+        self, links: Mapping[str, Link], redrawn: Mapping[str, NDArray[np.bool_]], rows: int, seed: int
+    ) -> None:
+        """Draw cells of the first ``rows`` rows in turns, a block of rows a task, since no row depends on another."""
+        codes = {name: self._put(name) for name in self.state.coded}
+        open_cells = {name: self.job.array(redrawn[name]) for name in links}
+        known = self.job.put((dict(links), dict(self.state.telling)), _write_links, _read_links)
+        starts = range(0, rows, BLOCK)
+        calls = [(known, codes, open_cells, number, start, min(start + BLOCK, rows), seed)
+                 for number, start in enumerate(starts)]  # fmt: skip
+        for start, drawn in zip(starts, self.job.run(_drawn_anew, calls), strict=True):
+            for name, cells in drawn.items():
+                self.state.codes[name][start : start + len(cells)] = cells
+
+    def _plot(
+        self,
+        name: str,
+        others: Sequence[str],
+        parameters: Parameters,
+        seed: int,
+        times: Codes | None,
+        counts: Ref[Codes] | None,
+    ) -> growing.Plot:
+        column, known = self.state.coded[name], self.state.known[name]
+        known = known if times is None else known[times[known] > 0]
+        return growing.Plot.of(
+            name,
+            self._put(name) if column.codes is self.state.codes[name] else self.job.array(column.codes),
+            [self._put(other) for other in others],
+            [self.state.coded[other].cells is not None for other in others],
+            self._group(name),
+            [self._group(other) for other in others] if growing.many_levels(column) else None,
+            parameters,
+            len(known),
+            seed,
+            self.job.array(known),
+            counts,
+        )
+
+    def _link(self, name: str, trees: Sequence[Tree]) -> Link:
+        return Link(name, self.state.coded[name].cells, tuple(trees))
+
+    def _put(self, name: str) -> Ref[Codes]:
+        if name not in self._codes:
+            self._codes[name] = self.job.array(self.state.codes[name])
+        return self._codes[name]
+
+    def _group(self, name: str) -> Ref[Codes]:
+        if name not in self._groups:
+            self._groups[name] = self.job.array(judging_groups(self.state.coded[name]))
+        return self._groups[name]
+
+
+def _drawn_anew(
+    known: Ref[tuple[dict[str, Link], dict[str, Sequence[str]]]],
+    columns: Mapping[str, Ref[Codes]],
+    redrawn: Mapping[str, Ref[NDArray[np.bool_]]],
+    number: int,
+    start: int,
+    end: int,
+    seed: int,
+) -> dict[str, NDArray[Any]]:
+    """Draw the cells of block ``number`` of the rows in turns, and return them by column: the task of a worker."""
+    links, telling = known.get()
+    codes = {name: column.get()[start:end].copy() for name, column in columns.items()}
+    places = {name: np.flatnonzero(flags.get()[start:end]) for name, flags in redrawn.items()}
+    block = (number,) if number else ()  # the first has the stream that a table of one block has
+    for sweep in range(SWEEPS):
+        for name, link in links.items():
+            _draw(link, codes, telling[name], places[name], generator(seed, "vary", sweep, name, *block))
+    return {name: codes[name].astype(np.int32) for name in links}
+
+
+def _write_links(links: tuple[dict[str, Link], dict[str, Sequence[str]]], path: Path) -> None:
+    with path.open("wb") as file:
+        pickle.dump(links, file, pickle.HIGHEST_PROTOCOL)
+
+
+def _read_links(path: Path) -> tuple[dict[str, Link], dict[str, Sequence[str]]]:
+    with path.open("rb") as file:
+        links: tuple[dict[str, Link], dict[str, Sequence[str]]] = pickle.load(file)
+    return links
 
 
 def _times(rows: int, seed: int) -> Codes:
     """Return how often each row is drawn in a bootstrap sample: one for all trees, since it stands for other data."""
     random = generator(seed, "resample")
     return np.bincount(random.integers(0, rows, rows), minlength=rows)
-
-
-def _repeated(shares: Shares, times: Codes) -> Shares:
-    """Return shares in which each row stands as often as it counts, so that no row lies on two sides."""
-    grown, held, further = (np.repeat(rows, times[rows]) for rows in (shares.grown, shares.held, shares.further))
-    return Shares(grown, held, further)
 
 
 def _tells(empty: NDArray[np.bool_] | None, known: Codes, holes: Codes) -> bool:

@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import NODE_DTYPE
 from sklearn.tree._tree import Tree as Walker
 
+from synthcli.synthesizers.forest.axes import first_axis
 from synthcli.synthesizers.forest.cells import Cells
 from synthcli.synthesizers.forest.pruning import Structure, prune
 from synthcli.synthesizers.tempering import tempered_counts
@@ -412,7 +413,9 @@ def _filled(
     pool = cells[np.concatenate([shares.grown, shares.held, shares.further])[first:]]
     start, end = _stretches(nodes, np.bincount(leaf, minlength=len(nodes.left)))
     size = int(pool.max()) + 1
-    return Tree(nodes, bare.features, bare.ranks, start, end, np.sort(leaf * size + pool) % size, strength)
+    # Its cells are most of what there is of a tree: they take as few bytes as they may, to be sent and to be kept.
+    cells_by_leaf = (np.sort(leaf * size + pool) % size).astype(np.min_scalar_type(size))
+    return Tree(nodes, bare.features, bare.ranks, start, end, cells_by_leaf, strength)
 
 
 def _stretches(nodes: Structure, rows: Codes) -> tuple[Codes, Codes]:
@@ -427,8 +430,8 @@ def _stretches(nodes: Structure, rows: Codes) -> tuple[Codes, Codes]:
 def _ranks(cells: Codes, groups: Codes, levels: int, size: int) -> Ranks | None:
     """Return a rank for each level of a category: levels whose rows have like laws of the target lie together.
 
-    The order is that of the first principal axis of the levels' laws, in the chi-square metric (correspondence
-    analysis; Breiman et al. 1984 show that for two classes no split is lost by it). ``None`` where there is no choice.
+    The order is that of the first principal axis of the levels' laws (``axes``; Breiman et al. 1984 show that for two
+    classes no split is lost by it). ``None`` where there is no choice.
     """
     if levels <= 2:
         return None
@@ -436,8 +439,7 @@ def _ranks(cells: Codes, groups: Codes, levels: int, size: int) -> Ranks | None:
     counts = _table(cells, groups, levels, size)
     rows = counts.sum(axis=1, keepdims=True)
     profile = ((counts + _PRIOR_ROWS * law) / (rows + _PRIOR_ROWS) - law) / np.sqrt(law + 1e-9)
-    axis = np.linalg.eigh((profile * rows).T @ profile)[1][:, -1]
-    order = np.argsort(profile @ axis, kind="stable")
+    order = np.argsort(first_axis(profile, rows[:, 0]), kind="stable")
     ranks = np.empty(levels, np.float32)
     ranks[order] = np.arange(levels)
     return ranks
