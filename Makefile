@@ -17,7 +17,7 @@ install: $(READY)  ## make .venv with the tested versions (constraints.txt)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,dask,s3]'
 	@touch $@
 
 demo: install  ## split, fit, sample and validate the sample data

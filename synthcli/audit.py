@@ -29,7 +29,7 @@ from synthcli.metrics.accuracy import draw_blocks, measure_accuracy, prepare_acc
 from synthcli.metrics.attacks import measure_attacks
 from synthcli.metrics.compat import measure_compat
 from synthcli.metrics.distances import measure_distances
-from synthcli.metrics.diversity import DiversityCounter, Drawn, measure_diversity
+from synthcli.metrics.diversity import MAX_POINTS, DiversityCounter, Drawn, measure_diversity
 from synthcli.metrics.estimate import Estimate
 from synthcli.metrics.privacy import Records
 from synthcli.metrics.similarity import TwoSample, exchangeable, measure_similarity, not_exchangeable
@@ -87,6 +87,8 @@ METRICS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: Families that compare whole rows; diversity looks at a few of them.
+OF_WHOLE_ROWS = ("similarity", "privacy", "utility", "compat")
 #: Metrics that look at no synthetic row.
 OF_REAL_ROWS = ("similarity.c2st_real", "utility.trtr")
 
@@ -259,7 +261,8 @@ def _read(case: _Case, told: object) -> Read:
     coded = np.empty(0, dtype=np.int64)
     if "accuracy" in asked:
         coded = draw_blocks(rows, size, generator(seed, ACCURACY, "synthetic"))
-    kept = drawn_places(rows, tables.train.height, generator(seed, "audit", "rows"))
+    compared = asked & set(OF_WHOLE_ROWS)
+    kept = drawn_places(rows, tables.train.height if compared else MAX_POINTS, generator(seed, "audit", "rows"))
     tell = told.update if isinstance(told, Told) else lambda share, note: None
     return read_table(synthetic, wanted, coded, kept, case.workplace, tell)
 

@@ -7,6 +7,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: From the table in a bucket to the released table in a bucket: the commands of docs/scale-out.md.
+PIPELINE = """
+synthcli init s3://lake/flights.csv
+synthcli split -c synthcli.yaml
+synthcli fit -c synthcli.yaml
+synthcli sample -c synthcli.yaml --output s3://lake/synthetic/flights.parquet
+synthcli validate -c synthcli.yaml --synthetic s3://lake/synthetic/flights.parquet
+synthcli gate s3://lake/synthetic/flights.parquet
+synthcli lineage s3://lake/synthetic/flights.parquet
+"""
+
 _SERVER = """
 import sys
 from moto.server import ThreadedMotoServer

@@ -11,23 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from stores import s3_environment
+from stores import PIPELINE, s3_environment
 
 from synthcli import remote
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
-
-#: From the table in a bucket to the released table in a bucket: the commands of docs/scale-out.md.
-PIPELINE = """
-synthcli init s3://lake/flights.csv
-synthcli split -c synthcli.yaml
-synthcli fit -c synthcli.yaml
-synthcli sample -c synthcli.yaml --output s3://lake/synthetic/flights.parquet
-synthcli validate -c synthcli.yaml --synthetic s3://lake/synthetic/flights.parquet
-synthcli gate s3://lake/synthetic/flights.parquet
-synthcli lineage s3://lake/synthetic/flights.parquet
-"""
 
 
 @pytest.fixture(scope="session")
