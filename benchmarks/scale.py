@@ -105,9 +105,8 @@ def cluster(workers: int) -> Iterator[str]:
         time.sleep(5)
         yield address
     finally:
-        for process in reversed(started):
-            process.terminate()
-        for process in started:
+        for process in reversed(started):  # asked kindly, a worker would look for its scheduler
+            process.kill()
             process.wait()
 
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 MAX_SEED = 2**63 - 1
 #: Rows up to which all of them are numbered when some are drawn.
 _NUMBERED = 2**24
+#: Rows for each that is drawn, up to which a mark a row costs no more than the numbers of those drawn.
+_DENSE = 16
 
 
 def stage_seed(seed: int, *stage: str | int) -> int:
@@ -48,17 +50,21 @@ def random_places(rows: int, size: int, rng: np.random.Generator) -> npt.NDArray
 def drawn_places(rows: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return the places, in ascending order, of ``size`` of so many rows drawn at random without replacement.
 
-    All of fewer rows. Works in memory for ``size`` rows, however many there are: which different ones have come up
-    among draws with replacement is a random set, and so is any random part of it, or what it leaves.
+    All of fewer rows. Draws with replacement until so many different ones have come up, which are a random set; in
+    memory for ``size`` rows, however many there are.
     """
     if size >= rows:
         return np.arange(rows)
     if size > rows // 2:
-        kept = np.ones(rows, dtype=np.bool_)
-        kept[drawn_places(rows, rows - size, rng)] = False
-        return np.flatnonzero(kept)
+        left = np.ones(rows, dtype=np.bool_)
+        left[drawn_places(rows, rows - size, rng)] = False
+        return np.flatnonzero(left)
+    if rows <= _DENSE * size:
+        marked = np.zeros(rows, dtype=np.bool_)
+        while lacking := size - np.count_nonzero(marked):
+            marked[rng.integers(rows, size=lacking)] = True
+        return np.flatnonzero(marked)
     found = np.empty(0, dtype=np.int64)
-    while len(found) < size:
-        found = np.union1d(found, rng.integers(rows, size=size))
-    spare = rng.choice(len(found), len(found) - size, replace=False)
-    return np.delete(found, spare)
+    while lacking := size - len(found):
+        found = np.union1d(found, rng.integers(rows, size=lacking))
+    return found

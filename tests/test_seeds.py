@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,9 +36,11 @@ def test_places_are_different_ones_in_order(rows: int, size: int, seed: int) -> 
     assert places.size == 0 or (places[0] >= 0 and places[-1] < rows)
 
 
-def test_every_set_of_places_is_equally_likely() -> None:
+@pytest.mark.parametrize("dense", [16, 1])
+def test_every_set_of_places_is_equally_likely(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
     """10 sets of 2 of 5 rows, and of 3 (which 2 leave), 20,000 times: chi-squared with 9 degrees of freedom."""
     rng = np.random.default_rng(4)
+    monkeypatch.setattr("synthcli.seeds._DENSE", dense)
     for size in (2, 3):
         found = Counter(tuple(drawn_places(5, size, rng).tolist()) for _ in range(20_000))
         assert len(found) == 10
