@@ -61,7 +61,7 @@ def drawn_places(rows: int, size: int, rng: np.random.Generator) -> npt.NDArray[
         return np.flatnonzero(left)
     if rows <= _DENSE * size:
         marked = np.zeros(rows, dtype=np.bool_)
-        while lacking := size - np.count_nonzero(marked):
+        while lacking := size - int(np.count_nonzero(marked)):
             marked[rng.integers(rows, size=lacking)] = True
         return np.flatnonzero(marked)
     found = np.empty(0, dtype=np.int64)

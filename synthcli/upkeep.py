@@ -15,11 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from synthcli.artifacts import sha256, write_json
 from synthcli.registry import fingerprint
-from synthcli.tables.files import Part
+
+if TYPE_CHECKING:  # who only asks how things stand reads no table
+    from synthcli.tables.files import Part
 
 SCHEMA_VERSION = 1
 #: Nanoseconds between a change and a look within which another change could have gone unseen.
@@ -161,9 +163,9 @@ def look(files: Iterable[Path | Part], known: Sequence[SourceFile], now: int) ->
     """
     before = {file.path: file for file in known}
     return tuple(
-        SourceFile(file.name, file.path.stat().st_size, 0, 0, 0, now, sha256(file.path))
-        if isinstance(file, Part)
-        else _looked(file, before.get(str(file.absolute())), now)
+        _looked(file, before.get(str(file.absolute())), now)
+        if isinstance(file, Path)
+        else SourceFile(file.name, file.path.stat().st_size, 0, 0, 0, now, sha256(file.path))
         for file in files
     )
 

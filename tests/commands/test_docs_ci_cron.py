@@ -645,7 +645,7 @@ def test_synthcli_is_installed_as_the_readme_says_torch_first(workflow: dict[Any
     assert "make install" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert ".venv/bin" in script
     lines = re.findall(r"pip install .*", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    assert [line.split()[-1] for line in lines] == ["torch", "'.[dev]'"]
+    assert [line.split()[-1] for line in lines] == ["torch", "'.[dev,dask,s3]'"]
 
 
 @pytest.mark.slow
