@@ -125,16 +125,16 @@ def _measured(
 @contextmanager
 def _workplace(settings: Config, tables: Tables, folder: Path) -> Iterator[Workplace]:
     """Yield those who read a table that lies on disk; one in memory is measured here."""
-    from synthcli.artifacts import staging_folder
     from synthcli.executors import Workplace, at_most, chosen, executor
+    from synthcli.synthesizers.crew import clear_stale, scratch
     from synthcli.tally import PART
 
     workers = at_most(chosen(settings.run.workers), -(-tables.synthetic.height // PART))
     if tables.synthetic.in_memory or workers == 1:
         yield Workplace.here()
         return
-    with executor(workers) as pool, staging_folder(folder / "records") as private:
-        private.chmod(0o700)  # keys of real rows
+    clear_stale(folder)  # keys of real rows lie there no longer than workers need them
+    with executor(workers) as pool, scratch(folder) as private:
         yield Workplace(pool, private)
 
 

@@ -177,7 +177,7 @@ class Apart:
                 yield job
             return
         if self._pool is None:
-            self._scratch = self._opened.enter_context(_scratch(self._root))
+            self._scratch = self._opened.enter_context(scratch(self._root))
             self._pool = self._opened.enter_context(executor(self._workers))
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         try:
@@ -193,7 +193,7 @@ def crew(workers: int | str, root: Path) -> Iterator[Crew]:
     ``auto`` starts one process a processor, but only for much work that threads cannot share; a number means that many
     processes for any work, 1 this process; an address means that cluster.
     """
-    _clear_stale(root)
+    clear_stale(root)
     if chosen(workers) == 1:
         yield HERE
         return
@@ -207,7 +207,7 @@ _SCRATCH = re.compile(r"\.tasks\.(?P<host>.*)\.(?P<pid>\d+)\.\w+\.tmp")
 
 
 @contextmanager
-def _scratch(root: Path) -> Iterator[Path]:
+def scratch(root: Path) -> Iterator[Path]:
     """Yield a folder for this process's owner alone; it goes with the block."""
     root.mkdir(parents=True, exist_ok=True)
     # A worker may have another working directory.
@@ -218,7 +218,7 @@ def _scratch(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _clear_stale(root: Path) -> None:
+def clear_stale(root: Path) -> None:
     """Remove the scratch folders of this machine's processes that are gone: of another's nobody can tell here."""
     for path in root.glob(".tasks.*.tmp"):
         found = _SCRATCH.fullmatch(path.name)
