@@ -149,11 +149,10 @@ def _data_set(
         known = before.get("plan") == plan
         unsaid = known and settings.sample.seed is None  # then that of the run that goes on
         seed = int(before["seed"]) if unsaid else _seed(settings)
-        if not (known and before["seed"] == seed and place.begun()):
-            state.begin({"plan": plan, "seed": seed})
-            place.begin()
+        goes_on = known and before["seed"] == seed and place.begun()
+        begun = None if goes_on else {"plan": plan, "seed": seed}
         wanted = divided(asked.rows, count, CHUNK)
-        result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial)
+        result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial, begun)
     return _outcome(run, result, {"synthetic": shown(target), **wrote}, False)
 
 
@@ -168,8 +167,13 @@ def _in_shards(
     state: State,
     wanted: Sequence[Shard],
     partial: bool,
+    begun: Mapping[str, Any] | None,
 ) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Draw the shards that are missing, put the data set into place, and keep the sketch of its rows."""
+    """Draw the shards that are missing, put the data set into place, and keep the sketch of its rows.
+
+    ``begun`` is put on record by a run that begins anew, when everything that it needs is at hand: on a store that
+    removes the older data set.
+    """
     from synthcli.commands.drawing import CHUNK, lacking
     from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
     from synthcli.commands.sharding import Job, calls, missing, part_name, together
@@ -179,16 +183,21 @@ def _in_shards(
 
     schema, lineage = _schema(version), sample_lineage(version, seed)
     matches = _matches(run, settings, version, schema, "parquet")
-    once = state.remember(matches.once) if matches is not None else None
-    folder, tries = version.folder.resolve(), settings.sample.max_tries
-    job = Job(folder, version.manifest.fingerprint, asked.groups, CHUNK, seed, tries, partial, place.work,
-              lineage.metadata(), once)  # fmt: skip
     names = [part_name(shard.number, len(wanted)) for shard in wanted]
-    found, left = missing(state, place, wanted)
-    if found:
-        run.log.info(f"{len(found):,} of {len(wanted):,} shards were complete already")
-    kept, workers = len(found), at_most(chosen(settings.run.workers), len(left))
+    workers = at_most(chosen(settings.run.workers), len(wanted))
     with run.log.phase("sample") as phase, executor(workers) as pool:
+        if begun is not None:
+            state.end()
+            place.begin()
+            state.begin(begun)
+        once = state.remember(matches.once) if matches is not None else None
+        folder, tries = version.folder.resolve(), settings.sample.max_tries
+        job = Job(folder, version.manifest.fingerprint, asked.groups, CHUNK, seed, tries, partial, place.work,
+                  lineage.metadata(), once)  # fmt: skip
+        found, left = missing(state, place, wanted)
+        kept = len(found)
+        if found:
+            run.log.info(f"{kept:,} of {len(wanted):,} shards were complete already")
         told = _shards_told(phase, wanted, left)
         for shard, (path, done) in each_done(pool, calls(job, left), called=lambda shard: _called(shard, names)):
             place.take(path, names[shard.number], lineage, done)

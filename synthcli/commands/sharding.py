@@ -37,6 +37,7 @@ from synthcli.config import Config
 from synthcli.errors import BadTableError, UsageError
 from synthcli.executors import Call
 from synthcli.lineage import SIDECAR, Lineage, put_sidecar, write_sidecar
+from synthcli.lineage import read as read_lineage
 from synthcli.registry import Version, read, verify
 from synthcli.rowkeys import Keys
 from synthcli.sketches import EMITTED_KEYS, Bottom
@@ -350,8 +351,14 @@ class Prefix:
         return True
 
     def has(self, name: str, digest: str) -> bool:
-        """Whether a part is there; the record of its SHA-256 was made when it had been put."""
-        return remote.exists(remote.joined(self.url, name))
+        """Whether a part is there with this SHA-256, as the lineage beside it says."""
+        url = remote.joined(self.url, name)
+        if not remote.exists(url) or not remote.exists(f"{url}{SIDECAR}"):
+            return False
+        try:
+            return bool(json.loads(remote.read_bytes(f"{url}{SIDECAR}"))["sha256"] == digest)
+        except (ValueError, KeyError, TypeError):
+            return False
 
     def restore(self) -> None:
         """Do nothing: nothing is moved away here."""
@@ -375,7 +382,11 @@ class Prefix:
     def check(self) -> None:
         """Raise ``UsageError`` where something else than an older data set lies there."""
         remote.check_target(remote.joined(self.url, part_name(0, 1)))
-        others = [name for name in remote.names(self.url) if not _is_ours(name)]
+        names = remote.names(self.url)
+        # A part that nobody said to be synthetic may be somebody's real one.
+        others = [
+            name for name in names if not _is_ours(name) or (_PART.fullmatch(name) and f"{name}{SIDECAR}" not in names)
+        ]
         if others:
             raise UsageError(
                 f"--output {self.final}: holds {others[0]!r}, which is no shard", "name a folder of their own"
@@ -386,7 +397,13 @@ class Prefix:
 
 
 def _ours(path: Path) -> bool:
-    return path.is_file() and _PART.fullmatch(path.name.removesuffix(SIDECAR)) is not None
+    """Whether a file is a part that is known to be synthetic, or what is said of one."""
+    if not path.is_file() or _PART.fullmatch(path.name.removesuffix(SIDECAR)) is None:
+        return False
+    if path.name.endswith(SIDECAR):
+        return True
+    known = read_lineage(path)
+    return known is not None and known.lineage is not None and not known.lineage.is_real
 
 
 def _is_ours(name: str) -> bool:

@@ -226,10 +226,11 @@ def _load(
         "synthetic": plain(synthetic or str(_default_synthetic(out))),
     }
     _check_present(paths)
-    drawn = _one_file(paths["synthetic"])
-    version = generator_of(run, out, drawn) if drawn is not None else None
-    if version is not None and _same_file(paths["holdout"], folder.holdout):
-        check_trained_apart(run, settings, version, folder)
+    drawn = [generator_of(run, out, part) for part in _files(paths["synthetic"])]
+    versions = {version.number: version for version in drawn if version is not None}
+    if _same_file(paths["holdout"], folder.holdout):
+        for version in versions.values():
+            check_trained_apart(run, settings, version, folder)
     frozen = folder.read().schema if train is None else None
     source = open_file(paths["train"], settings, run.log, frozen)
     schema = source.schema
@@ -245,8 +246,8 @@ def _load(
     work_out(parts.values(), schema)
     _check_rows(parts, paths, schema)
     inputs = {name: {**describe_source(part), "rows": parts[name].height} for name, part in sources.items()}
-    if version is not None:
-        inputs["synthetic"]["generator"] = version.name
+    if versions:
+        inputs["synthetic"]["generator"] = ", ".join(version.name for version in versions.values())
     rule = folder.read().rule if train is None else None
     by = () if rule is None or rule.method == "stratified" else rule.by
     return Tables(
@@ -260,14 +261,14 @@ def _of_types(source: Source, types: Mapping[str, pl.DataType], schema: Schema) 
     return replace(source, lazy=source.lazy.cast({name: types[name] for name in names if name in types}))
 
 
-def _one_file(where: str) -> Part | None:
-    """Return the file that ``where`` names, whose lineage may name the generator; ``None`` for parts and pipes."""
-    from synthcli.tables.files import Part, resolve
+def _files(where: str) -> tuple[Part, ...]:
+    """Return the files that ``where`` names, whose lineage may name the generator; none of a pipe."""
+    from glob import has_magic
 
-    if is_url(where):
-        parts = resolve(where)
-        return parts[0] if len(parts) == 1 else None
-    return Part(where, Path(where)) if Path(where).is_file() else None
+    from synthcli.tables.files import resolve
+
+    path = Path(where)
+    return resolve(where) if is_url(where) or path.is_file() or path.is_dir() or has_magic(where) else ()
 
 
 def _same_file(path: str, reserved: Path) -> bool:
