@@ -364,9 +364,9 @@ class Prefix:
         """Do nothing: nothing is moved away here."""
 
     def take(self, written: Path | str, name: str, lineage: Lineage, drawn: Drawn) -> None:
-        """Give a finished file its name, and its lineage beside it."""
-        remote.move(str(written), remote.joined(self.url, name))
+        """Give a finished file its name, its lineage first: a part without one is somebody else's."""
         put_sidecar(remote.joined(self.url, name), lineage, drawn.rows, drawn.sha256)
+        remote.move(str(written), remote.joined(self.url, name))
 
     def finish(self, names: Sequence[str]) -> None:
         """Remove what is no part, and say that the data set is whole."""

@@ -376,3 +376,12 @@ def test_processes_put_shards_into_a_bucket(call, store: str, fitted: Path, tmp_
     assert put_shards(call, fitted, f"{store}/set", "--workers", 2) == put_shards(call, fitted, tmp_path / "set") == 0
     for path in (tmp_path / "set").iterdir():
         assert remote.read_bytes(f"{store}/set/{path.name}") == path.read_bytes()
+
+
+def test_an_error_before_the_first_shard_leaves_the_older_data_set(call, store: str, fitted: Path) -> None:
+    url = f"{store}/set"
+    assert put_shards(call, fitted, url) == 0
+    before = remote.names(url)
+    words = ("sample", "--out", fitted, "-n", 120, "--shards", 3, "--seed", 6, "--output", url, "-q")
+    assert call(*words, "--workers", "tcp://127.0.0.1:9").code == 4
+    assert remote.names(url) == before

@@ -724,3 +724,12 @@ def test_a_run_killed_between_the_two_renames_loses_nothing(
     assert draw("--shards", 5, "-n", 50, "--seed", 3, "--output", target).code == 0
     assert len(files(target)) == 10
     assert hidden(target) == []
+
+
+def test_parts_that_nobody_said_to_be_synthetic_are_spared(draw, tmp_path: Path) -> None:
+    target = tmp_path / "real"
+    target.mkdir()
+    pl.DataFrame({"size": [1, 2]}).write_parquet(target / "part-00000.parquet")
+    before = files(target)
+    assert draw("--shards", 2, "-n", 50, "--output", target).code == 2
+    assert files(target) == before
