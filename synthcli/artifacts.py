@@ -114,11 +114,12 @@ def _clear_stale(final: Path) -> None:
     """Remove temporary files for ``final`` of processes that are gone (killed, or the machine went down)."""
     for path in final.parent.glob(f".{glob.escape(final.name)}.*-*.tmp*"):
         pid = path.name.removeprefix(f".{final.name}.").split("-")[0]
-        if pid.isdecimal() and not _alive(int(pid)):
+        if pid.isdecimal() and not alive(int(pid)):
             path.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this machine is there, whoever's it is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

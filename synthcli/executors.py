@@ -40,6 +40,8 @@ TRIES = 3
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMEXPR_NUM_THREADS")
 #: Seconds between a worker's looks whether its parent is still there.
 _LOOK = 1.0
+#: Seconds after which Ctrl-C is heeded at the latest.
+_HEED = 0.5
 #: Seconds that a scheduler, and the first of its workers, have to answer.
 _ANSWER = 10
 
@@ -304,11 +306,19 @@ def _submitted(pool: Executor, function: Callable[..., Result], arguments: tuple
 
 
 def _done(waiting: dict[Future[Result], Key], called: Callable[[Key], str]) -> Iterator[tuple[Key, Result]]:
-    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+    _attend(waiting)
+    for future in [each for each in waiting if each.done()]:
         yield _result(waiting.pop(future), future, called)
 
 
+def _attend(futures: Iterable[Future[Any]]) -> None:
+    """Wait until one of them is done, and look up every now and then: some libraries hide Ctrl-C from one long wait."""
+    while not wait(futures, timeout=_HEED, return_when=FIRST_COMPLETED).done:
+        pass
+
+
 def _result(key: Key, future: Future[Result], called: Callable[[Key], str]) -> tuple[Key, Result]:
+    _attend([future])
     try:
         return key, future.result()
     except WorkerEnded as error:

@@ -8,7 +8,7 @@ and a draw of whole rows: memory does not grow with the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from operator import add
 from pathlib import Path
@@ -146,9 +146,7 @@ def _handed_over(wanted: Wanted, workplace: Workplace) -> Wanted:
     if workplace.folder is None or not isinstance(wanted.sought, Sought):
         return wanted
     wanted.sought.save(workplace.folder)
-    return Wanted(
-        wanted.schema, wanted.names, wanted.encoding, wanted.validity, wanted.diversity, workplace.folder.resolve()
-    )
+    return replace(wanted, sought=workplace.folder.resolve())
 
 
 def _calls(table: Table, wanted: Wanted, coded: Places, kept: Places) -> Iterator[Call[int, Read]]:

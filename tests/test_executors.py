@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import tasks
+from clusters import within
 
 from synthcli import parallel
 from synthcli.errors import EngineError
@@ -29,16 +30,6 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS
 
 def squares(numbers: range) -> Iterator[tuple[int, Callable[..., int], tuple[int, int]]]:
     return ((number, operator.mul, (number, number)) for number in numbers)
-
-
-def within(seconds: float, condition: Callable[[], object]) -> bool:
-    """Wait until a condition holds; say whether it did in this time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 # --- results ---
@@ -404,3 +395,29 @@ def test_workers_end_when_their_parent_is_killed() -> None:
         for worker in workers:
             if is_running(worker):
                 os.kill(worker, signal.SIGKILL)
+
+
+HEEDS = """
+import time, polars
+from synthcli.executors import each_done, executor
+
+if __name__ == "__main__":
+    with executor(2) as pool:
+        print("ready", flush=True)
+        list(each_done(pool, [(number, time.sleep, (60,)) for number in range(2)]))
+"""
+
+
+def test_ctrl_c_is_heeded_in_the_middle_of_a_long_task(tmp_path: Path) -> None:
+    """Also where a library has taken over the signal, so that one long wait would not end."""
+    (tmp_path / "heeds.py").write_text(HEEDS)
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "heeds.py")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        assert within(20, lambda: process.poll() is not None)
+        process.kill()
+    assert process.returncode not in (0, -signal.SIGKILL)

@@ -25,6 +25,7 @@ from synthcli.metrics.estimate import Estimate
 from synthcli.metrics.neighbors import nearest
 from synthcli.metrics.privacy import Hits, Records, Sought, Weights, cell_keys
 from synthcli.metrics.validity import ValidityCounter
+from synthcli.tables import open_table
 from synthcli.tally import Wanted, read_table
 
 ROWS = (400, 160, 1_000)
@@ -131,6 +132,16 @@ def test_what_is_sent_to_a_worker_can_be_sent(frames: list[pl.DataFrame], tmp_pa
     assert handed.sought == tmp_path.resolve()
     assert len(pickle.dumps(handed)) < 50_000
     assert tally._handed_over(wanted, Workplace(InProcess())).sought is wanted.sought
+
+
+def test_a_part_is_found_from_any_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        mixed_table(40, 1).write_parquet(tmp_path / f"{name}.parquet")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    opened = [open_table("one.parquet"), open_table(["one.parquet", "two.parquet"])]
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert [source.lazy.collect().height for source in opened] == [40, 80]
 
 
 # --- records ---

@@ -34,7 +34,7 @@ from synthcli.commands.drawing import Asked, drawn
 from synthcli.commands.matches import Matches
 from synthcli.commands.provenance import Emission
 from synthcli.config import Config
-from synthcli.errors import BadTableError, UsageError
+from synthcli.errors import BadTableError, MissingFileError, UsageError
 from synthcli.executors import Call
 from synthcli.lineage import SIDECAR, Lineage, put_sidecar, write_sidecar
 from synthcli.lineage import read as read_lineage
@@ -353,12 +353,11 @@ class Prefix:
     def has(self, name: str, digest: str) -> bool:
         """Whether a part is there with this SHA-256, as the lineage beside it says."""
         url = remote.joined(self.url, name)
-        if not remote.exists(url) or not remote.exists(f"{url}{SIDECAR}"):
-            return False
         try:
-            return bool(json.loads(remote.read_bytes(f"{url}{SIDECAR}"))["sha256"] == digest)
-        except (ValueError, KeyError, TypeError):
+            said = json.loads(remote.read_bytes(f"{url}{SIDECAR}"))["sha256"]
+        except (MissingFileError, ValueError, KeyError, TypeError):
             return False
+        return bool(said == digest) and remote.exists(url)
 
     def restore(self) -> None:
         """Do nothing: nothing is moved away here."""

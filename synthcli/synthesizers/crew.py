@@ -9,6 +9,7 @@ depend on nothing else, so that nobody can tell afterwards who did the work.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from synthcli.artifacts import alive, sha256
 from synthcli.errors import BadTableError
 from synthcli.executors import InProcess, chosen, each_done, executor
 from synthcli.parallel import processors
@@ -61,16 +63,19 @@ class Held(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[Value]):
-    """A thing in a file or folder, how it is read, and whether a worker keeps it for its next task."""
+    """A thing in a file or folder, how it is read, and its SHA-256 if a worker keeps it for its next task, else none.
+
+    What is kept may be a generator, whose files are executed when they are read: it is checked first.
+    """
 
     path: str
     read: Callable[[Path], Value]
-    keep: bool
+    digest: str
 
     def get(self) -> Value:
         """Return it; raises ``BadTableError`` where this worker does not see the file."""
         try:
-            return _kept(self.path, self.read) if self.keep else self.read(Path(self.path))
+            return _kept(self.path, self.read, self.digest) if self.digest else self.read(Path(self.path))
         except FileNotFoundError as error:
             raise BadTableError(
                 f"a worker does not see {self.path}", "give workers the same file system, under the same paths"
@@ -78,8 +83,19 @@ class Stored(Generic[Value]):
 
 
 @lru_cache(maxsize=1)
-def _kept(path: str, read: Callable[[Path], Any]) -> Any:
+def _kept(path: str, read: Callable[[Path], Any], digest: str) -> Any:
+    if _digest(Path(path)) != digest:
+        raise BadTableError(f"{path}: is not what was put there", "run it again")
     return read(Path(path))
+
+
+def _digest(path: Path) -> str:
+    """Return one SHA-256 for a file, or for all files of a folder by their names."""
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    if not files:
+        raise FileNotFoundError(path)
+    told = "".join(f"{file.relative_to(path.parent)} {sha256(file)}\n" for file in files)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +129,7 @@ class Job:
         path = self.folder / uuid4().hex
         write(value, path)
         _make_private(path)
-        return Stored(str(path), read, keep)
+        return Stored(str(path), read, _digest(path) if keep else "")
 
     def run(
         self,
@@ -222,18 +238,8 @@ def clear_stale(root: Path) -> None:
     """Remove the scratch folders of this machine's processes that are gone: of another's nobody can tell here."""
     for path in root.glob(".tasks.*.tmp"):
         found = _SCRATCH.fullmatch(path.name)
-        if found and found["host"] == socket.gethostname() and _gone(int(found["pid"])):
+        if found and found["host"] == socket.gethostname() and not alive(int(found["pid"])):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
 
 
 def _make_private(path: Path) -> None:

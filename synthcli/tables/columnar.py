@@ -46,7 +46,7 @@ def open_parquet(path: Path, name: str) -> ParquetFile:
     """Check a Parquet file and return it; raises ``BadTableError`` where it is damaged or holds no table."""
     _check_ends(path, name)
     with readable(name):
-        stored = pl.scan_parquet(path, glob=False)
+        stored = pl.scan_parquet(path.absolute(), glob=False)  # a worker may have another working directory
         dtypes = stored.collect_schema()
         rows = int(stored.select(pl.len()).collect().item()) if len(dtypes) else 0
     if not rows:
@@ -66,7 +66,7 @@ def together(files: Sequence[ParquetFile]) -> pl.LazyFrame:
     if any(list(each.items()) != list(stored[0].items()) for each in stored):
         names = files[0].lazy.collect_schema().names()
         return pl.concat([file.lazy.select(names) for file in files])
-    scanned = pl.scan_parquet([file.path for file in files], glob=False)
+    scanned = pl.scan_parquet([file.path.absolute() for file in files], glob=False)
     return scanned.select(_storable(column, dtype, files[0].name) for column, dtype in stored[0].items())
 
 

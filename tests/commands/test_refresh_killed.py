@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import alive
 from growing import Place, started, tree
 
 from synthcli import registry
@@ -47,24 +47,10 @@ def drawn(place: Place) -> str:
     return TableGenerator.load(champion.folder).sample(20, 1).write_csv()
 
 
-def processes(session: int) -> list[int]:
-    """Return the processes of a session that are alive."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == session and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
-
-
 def gone(session: int, patience: float = 10.0) -> bool:
     """Wait until no process of the session is left; tell whether that came to pass."""
     end = time.monotonic() + patience
-    while processes(session):
+    while alive(session):
         if time.monotonic() > end:
             return False
         time.sleep(0.05)
@@ -121,20 +107,6 @@ def test_of_two_refreshes_that_start_together_one_works_and_one_is_told_so(grown
     assert refused[0] == ""
     assert "another run" in refused[1]
     assert place.aliases() == {"champion": 2, "previous": 1}
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a disk of its own with little room."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no right to mount a small disk here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.slow

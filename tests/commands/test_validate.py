@@ -346,6 +346,19 @@ def test_a_generator_that_may_have_seen_the_holdout_is_not_audited_on_it(call, o
     assert given.code == 3  # the same file, however it is named
 
 
+def test_nor_are_its_rows_in_shards(call, out: Path, tmp_path: Path) -> None:
+    words = ("--shards", 2, "-n", 200, "--seed", 1, "--workers", 1, "--output", tmp_path / "set")
+    assert call("sample", "--out", out, *words, "-q").code == 0
+    assert call("validate", "--out", out, "--synthetic", tmp_path / "set", *QUICK).code in (0, 1)
+    inputs = json.loads((out / "validate" / "report.json").read_text())["inputs"]
+    assert inputs["synthetic"]["generator"] == "0001"
+    described(out, split="0" * 64, path="gone.parquet")
+    for where in (tmp_path / "set", tmp_path / "set" / "*.parquet"):
+        ended = call("validate", "--out", out, "--synthetic", where, *QUICK)
+        assert ended.code == 3
+        assert ended.document["error"]["kind"] == "holdout_rows"
+
+
 def test_another_holdout_may_be_audited_against(call, out: Path, tmp_path: Path) -> None:
     described(out, split=None, path="gone.parquet")
     pl.read_parquet(out / "split" / "holdout.parquet").write_parquet(tmp_path / "mine.parquet")

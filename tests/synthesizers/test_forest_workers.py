@@ -249,3 +249,22 @@ def test_other_kinds_ignore_the_crew(tmp_path: Path) -> None:
 
     told: Callable[[float, str], None] = silent
     fit_table(TABLE, schema_of(TABLE), "independent", {}, 1, told, (), Nobody())
+
+
+def _text(value: str, path: Path) -> None:
+    path.write_text(value)
+
+
+def test_what_a_worker_keeps_is_checked_before_it_is_read(tmp_path: Path) -> None:
+    """It may be a generator, whose files are executed."""
+    read: list[Path] = []
+    with crew(2, tmp_path) as hands, hands.job(0.0) as job:
+        kept = job.put("rows", _text, lambda path: read.append(path) or path.read_text())
+        assert job.folder is not None
+        [path] = job.folder.iterdir()
+        path.write_text("others")
+        with pytest.raises(BadTableError, match="is not what was put there"):
+            kept.get()
+        assert read == []
+        path.write_text("rows")
+        assert kept.get() == "rows"
