@@ -255,12 +255,11 @@ def check_target(url: str) -> None:
 
     Who may write and not look passes.
     """
-    system, path = _at(url)
     with _told(url, writing=True), suppress(PermissionError, NotImplementedError):
+        system, path = _at(url)
         system.invalidate_cache()
-        bucket = path.strip("/").partition("/")[0]
-        if url.partition("://")[0].lower() in _BUCKETS and not system.exists(bucket):
-            raise FileNotFoundError
+        if url.partition("://")[0].lower() in _BUCKETS:
+            system.info(path.strip("/").partition("/")[0])  # which says why not, where it cannot
 
 
 def _info(url: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
@@ -185,9 +186,9 @@ def _in_shards(
     matches = _matches(run, settings, version, schema, "parquet")
     names = [part_name(shard.number, len(wanted)) for shard in wanted]
     workers = at_most(chosen(settings.run.workers), len(wanted))
-    with run.log.phase("sample") as phase, executor(workers) as pool:
+    with run.log.phase("sample") as phase, _tidied(place), executor(workers) as pool:
         if begun is not None:
-            state.end()
+            state.end()  # first: a run that is killed in between begins anew
             place.begin()
             state.begin(begun)
         once = state.remember(matches.once) if matches is not None else None
@@ -218,6 +219,17 @@ def _in_shards(
     repeats = {"training_matches": matches.result()} if matches is not None else {}
     result = {**_told_of(version, seed, "parquet"), "rows": emission.rows, "shards": len(wanted), "kept": kept}
     return {**result, **asked.result(), **repeats}, {"sketch": sketch}
+
+
+@contextmanager
+def _tidied(place: Folder | Prefix) -> Iterator[None]:
+    """Remove the halves of shards that are left where the block is left by an exception, when its workers are gone."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # what went wrong is what is told
+            place.tidy()
+        raise
 
 
 def _folder(output: str | None, out: Path) -> Path | str:
@@ -451,7 +463,8 @@ def _spare_inputs(
     # Nothing is opened: what is named may be a pipe, which can be read only once.
     inputs = {Path(path).resolve() for text in texts for path in (text, *glob(text))}
     kept = {(out / name).resolve() for name in ("split", "generators", "sketches")}
-    replaced = folder and (place in kept or any(place in path.parents for path in inputs | kept))
+    own = (out / "synthetic").resolve()  # where the state of the run lies
+    replaced = folder and (place in {*kept, own} or any(place in path.parents for path in inputs | kept))
     if replaced or {place, place.parent} & inputs or kept & set(place.parents):
         raise refused
 

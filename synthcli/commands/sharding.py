@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -187,7 +188,12 @@ def _local(folder: Path | str) -> Iterator[Path]:
 @lru_cache(maxsize=1)
 def _model(folder: Path, fingerprint: str) -> TableGenerator:
     """Return the generator, its files checked in this process too: a worker may run elsewhere."""
-    version = read(folder)
+    try:
+        version = read(folder)
+    except MissingFileError as error:
+        raise BadTableError(
+            f"a worker does not see the generator {folder}", "give workers the same file system, under the same paths"
+        ) from error
     if version.manifest.fingerprint != fingerprint:
         raise BadTableError(
             f"{folder}: another generator than the one that is sampled", "give workers the same file system"
@@ -286,14 +292,20 @@ class Folder:
         Path(written).replace(self.staging / name)
         write_sidecar(self.staging / name, lineage, drawn.rows, drawn.sha256)
 
+    def tidy(self) -> None:
+        """Remove the halves of parts that workers left which were ended."""
+        for path in self.staging.glob(".*"):
+            path.unlink()
+
     def finish(self, names: Sequence[str]) -> None:
         """Put the data set in the place of an older one."""
-        wanted = {each for name in names for each in (name, f"{name}{SIDECAR}")}
+        wanted = _files_of(names)
         for path in self.staging.iterdir():
             if path.name not in wanted:
                 path.unlink()
         shutil.rmtree(self._older, ignore_errors=True)
         if self.final.exists():
+            shutil.copymode(self.final, self.staging)
             self.final.rename(self._older)
         self.staging.rename(self.final)
         shutil.rmtree(self._older, ignore_errors=True)
@@ -312,6 +324,11 @@ class Folder:
         if self.final.is_file():
             raise UsageError(
                 f"--output {self.final}: is a file, and shards go into a folder", "name another, or leave --shards out"
+            )
+        if os.path.ismount(self.final):
+            raise UsageError(
+                f"--output {self.final}: is where a disk is mounted, and another folder takes the output's place",
+                f"name a folder in it: {self.final / 'shards'}",
             )
         others = [path for path in self.final.iterdir() if not _ours(path)] if self.final.is_dir() else []
         if others:
@@ -367,9 +384,15 @@ class Prefix:
         put_sidecar(remote.joined(self.url, name), lineage, drawn.rows, drawn.sha256)
         remote.move(str(written), remote.joined(self.url, name))
 
+    def tidy(self) -> None:
+        """Remove parts that have no name yet."""
+        for name in self._names():
+            if _UNDER_WAY.fullmatch(name):
+                remote.remove(remote.joined(self.url, name))
+
     def finish(self, names: Sequence[str]) -> None:
         """Remove what is no part, and say that the data set is whole."""
-        wanted = {each for name in names for each in (name, f"{name}{SIDECAR}")}
+        wanted = _files_of(names)
         for name in self._names():
             if name not in wanted:
                 remote.remove(remote.joined(self.url, name))
@@ -393,6 +416,11 @@ class Prefix:
 
     def _names(self) -> list[str]:
         return [name for name in remote.names(self.url) if _is_ours(name)]
+
+
+def _files_of(names: Iterable[str]) -> set[str]:
+    """Return the names of parts and of what is said of them."""
+    return {each for name in names for each in (name, f"{name}{SIDECAR}")}
 
 
 def _ours(path: Path) -> bool:

@@ -719,3 +719,26 @@ def test_parts_that_nobody_said_to_be_synthetic_are_spared(draw, tmp_path: Path)
     before = files(target)
     assert draw("--shards", 2, "-n", 50, "--output", target).code == 2
     assert files(target) == before
+
+
+def test_a_mounted_disk_is_no_output_and_a_folder_in_it_is(draw, small_disk: Path) -> None:
+    ended = draw("--shards", 2, "-n", 50, "--output", small_disk)
+    assert ended.code == 2
+    assert str(small_disk / "shards") in ended.err
+    assert hidden(small_disk) == []
+    assert draw("--shards", 2, "-n", 50, "--output", small_disk / "shards").code == 0
+
+
+def test_the_folder_of_the_runs_state_is_no_output(call, own: Path) -> None:
+    out = own.parent / yaml.safe_load(own.read_text())["run"]["output_dir"]
+    ended = call("sample", "-c", own, "--shards", 2, "-n", 50, "--output", out / "synthetic")
+    assert ended.code == 2
+    assert not (out / "synthetic").exists()
+
+
+def test_who_may_read_an_output_stays(draw, tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    assert draw("--shards", 2, "-n", 50, "--output", target).code == 0
+    target.chmod(0o700)
+    assert draw("--shards", 3, "-n", 50, "--output", target).code == 0
+    assert target.stat().st_mode & 0o777 == 0o700
