@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # With several threads the linear algebra library adds up in another order, so that last bits would follow from the
+    # number of processors. It reads this once, as it is loaded; commands have threads and processes of their own.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
         from synthcli.app import run
     except ImportError as error:

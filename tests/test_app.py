@@ -122,6 +122,21 @@ def test_a_broken_installation_exits_4() -> None:
     assert "hint" in done.stderr
 
 
+def test_linear_algebra_gets_one_thread() -> None:
+    """With several threads it adds up in another order: the last bits of a report would follow from the machine."""
+    probe = (
+        "import sys; sys.argv[1:] = ['--version']\n"
+        "from synthcli.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: import numpy, scipy.linalg\n"
+        "from threadpoolctl import threadpool_info\n"
+        "print({pool['num_threads'] for pool in threadpool_info() if pool['user_api'] == 'blas'})"
+    )
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "{1}"
+
+
 def test_the_module_runs_as_the_command_does() -> None:
     done = subprocess.run([sys.executable, "-m", "synthcli", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"synthcli {__version__}\n"
