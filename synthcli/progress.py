@@ -39,7 +39,9 @@ class Log:
             self._write("info", message)
 
     def warn(self, message: str) -> None:
-        """Say what the user should know, also with ``--quiet``; it is part of the JSON document too."""
+        """Say once what the user should know, also with ``--quiet``; it is part of the JSON document too."""
+        if message in self.warnings:
+            return
         self.warnings.append(message)
         self._write("warning", message)
 

@@ -222,8 +222,8 @@ def test_token_among_texts_alone_is_a_category() -> None:
     assert missing(text=["NA", "x"], n=["1", "2"])["text"] == ("", ["NA", "x"])
 
 
-@pytest.mark.parametrize("token", ["?", "-"])
-def test_question_mark_and_dash_count_in_their_own_column(token: str) -> None:
+@pytest.mark.parametrize("token", ["?", "-", ".", "k. A.", "unknown"])
+def test_what_may_be_a_category_elsewhere_counts_in_their_own_column(token: str) -> None:
     found = missing(n=["1", token], text=[token, "x"])
     assert found == {"n": (token, [1, None]), "text": ("", [token, "x"])}
 

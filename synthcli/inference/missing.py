@@ -2,7 +2,7 @@
 
 Unless a person says otherwise: the empty text everywhere; a well-known token in a column whose other values are all
 numbers, datetimes or booleans. A token found that way is the file's own and counts in its text columns too, except
-``?`` and ``-``, which are ordinary categories there.
+those that may be ordinary categories there, such as ``?`` and ``unknown``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from synthcli.inference.overrides import ReadOptions
 from synthcli.schema import Column, Schema
 
 #: Tokens that mean "missing" in a column whose other values are all numbers, datetimes or booleans.
-WELL_KNOWN = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?", "-", "#N/A")
-#: Of those, the ones that are ordinary categories elsewhere in the same file.
-OWN_COLUMN_ONLY = frozenset({"?", "-"})
+WELL_KNOWN = (
+    *("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?", "-", "#N/A"),
+    *("n/a", "<NA>", "(null)", "#NULL!", "--", ".", "na", "N.A.", "n.a.", "k. A.", "k.A."),
+    *("unknown", "Unknown", "UNKNOWN", "missing", "Missing"),
+)
+#: Of those, the ones that may be ordinary categories elsewhere in the same file.
+OWN_COLUMN_ONLY = frozenset(WELL_KNOWN[WELL_KNOWN.index("--") :]) | {"?", "-"}
 #: Tokens that a column may consist of alone and still be empty rather than constant.
 NEVER_A_CATEGORY = frozenset(WELL_KNOWN) - OWN_COLUMN_ONLY - {"None"}
 

@@ -69,10 +69,10 @@ def _likeness(result: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def facts_report(facts: Mapping[str, str]) -> RenderableType:
-    """Render a few facts as two columns."""
+    """Render a few facts as two columns; a fact may have several lines."""
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
-        grid.add_row(Text(visible(name), style="bold"), Text(visible(value)))
+        grid.add_row(Text(visible(name), style="bold"), Text("\n".join(map(visible, value.split("\n")))))
     return grid
 
 

@@ -130,7 +130,7 @@ def _open_texts(parts: Sequence[Part], options: ReadOptions, schema: Schema | No
             check_columns(strings, schema, where=where)
             inferred = fit_text(strings, schema, options, locate=locate)
     notes = [f"{where}: {note}" for note in dict.fromkeys(note for file in files for note in file.notes)]
-    return Source((), typed(strings, inferred), inferred.schema, (*notes, *_doubts(inferred.schema, schema)))
+    return Source((), typed(strings, inferred), inferred.schema, (*notes, *_doubts(inferred.schema, schema, options)))
 
 
 def _open_parquets(parts: Sequence[Part], options: ReadOptions, schema: Schema | None) -> Source:
@@ -146,7 +146,7 @@ def _open_parquets(parts: Sequence[Part], options: ReadOptions, schema: Schema |
         else:
             frame, inferred = _infer_stored(frame, options, where, locate)
     found = _with_scale(inferred.schema, files[0].scale if schema is None else {})
-    return Source((), frame, found, tuple(_doubts(found, schema)), columnar=True)
+    return Source((), frame, found, tuple(_doubts(found, schema, options)), columnar=True)
 
 
 def _check_same_names(first: Sequence[str], names: Sequence[str], name: str) -> None:
@@ -243,8 +243,8 @@ def _as_decimals(column: Column, precision: int, digits: int) -> Column:
     return replace(column, decimals=digits, least_decimals=digits, doubts=column.doubts + doubts)
 
 
-def _doubts(schema: Schema, known: Schema | None) -> Iterator[str]:
-    """Yield the doubts about columns that no earlier schema settled."""
+def _doubts(schema: Schema, known: Schema | None, options: ReadOptions) -> Iterator[str]:
+    """Yield the doubts about columns that neither an earlier schema nor a person has settled."""
     for column in schema:
-        if known is None or column.name not in known:
+        if (known is None or column.name not in known) and "type" not in options.columns.get(column.name, {}):
             yield from (f"column {column.name!r}: {doubt}" for doubt in column.doubts)

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from synthcli.reports.terminal import audit_report, selection_report
+from synthcli.reports.terminal import audit_report, facts_report, selection_report
 
 
 def gate(metric: str, status: str, *columns: str, value: float | None = 0.5, failed: bool | None = None) -> dict:
@@ -127,3 +127,12 @@ def test_a_columns_name_is_no_markup_and_ends_no_line() -> None:
     assert text.count("weight [kg]") == text.count("[/]") >= 3
     assert "\x1b" not in text
     assert not any(line.startswith("::") for line in text.splitlines())
+
+
+def test_a_fact_may_have_several_lines() -> None:
+    out = io.StringIO()
+    Console(file=out, width=40).print(facts_report({"please check": "a: one\nb: \x1b[31mtwo"}))
+    assert [line.split() for line in out.getvalue().splitlines()] == [
+        ["please", "check", "a:", "one"],
+        ["b:", "\\x1b[31mtwo"],
+    ]

@@ -216,3 +216,13 @@ def test_a_column_name_that_is_a_pattern_is_refused(tmp_path: Path, suffix: str)
     frame.write_csv(path) if suffix == ".csv" else frame.write_parquet(path)
     with pytest.raises(BadTableError, match=r"column 1: the name begins with \^"):
         open_table(path)
+
+
+def test_a_type_that_a_person_states_leaves_no_doubt(tmp_path: Path) -> None:
+    file = tmp_path / "codes.csv"
+    file.write_text("zip,n\n01234,1\n56789,2\n")
+    stated = ReadOptions(columns={"zip": {"type": "categorical"}})
+    assert open_table(str(file), ReadOptions()).notes == (
+        "column 'zip': looks like whole numbers with leading zeros; kept as text",
+    )
+    assert open_table(str(file), stated).notes == ()
