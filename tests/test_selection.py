@@ -310,6 +310,7 @@ def test_the_progress_rises_from_candidate_to_candidate(audits) -> None:
 # with real audits
 
 
+@pytest.mark.slow
 def test_a_leaking_kind_is_thrown_out_although_it_is_the_most_accurate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "leak", "synthcli.synthesizers.baselines:Bootstrap")
     table = mixed_table(1200, seed=2)
@@ -325,6 +326,7 @@ def test_a_leaking_kind_is_thrown_out_although_it_is_the_most_accurate(monkeypat
         select(table, MIXED, contenders[:1], TERMS, lambda *_: None, CLOCK)
 
 
+@pytest.mark.slow
 def test_a_candidate_is_judged_the_same_whoever_else_is_tried() -> None:
     alone = selected(quick("fresh")).leaderboard[0]
     beside = selected(quick(), quick("fresh")).leaderboard[1]

@@ -121,6 +121,7 @@ def test_the_report_file_holds_the_document(audited_run) -> None:
     assert len(report["pairs"]) == 105
 
 
+@pytest.mark.slow
 def test_the_same_audit_gives_the_same_figures(call, audited_run) -> None:
     first = json.loads(stored(audited_run).read_text())
     config = audited_run[0] / "flights.yaml"
@@ -245,6 +246,7 @@ def test_other_tools_spellings_are_read_and_measured(call, plain: dict, tmp_path
     assert ended.document["status"] in ("ok", "failed")
 
 
+@pytest.mark.slow
 def test_a_table_read_from_disk_gives_the_same_report(call, plain: dict, tmp_path: Path, monkeypatch) -> None:
     words = ("--set", "validate.compat=true", "--set", "data.target=late")
     in_memory = spelled(call, tmp_path, plain, *words).document["result"]
@@ -449,6 +451,7 @@ def test_settings_about_columns_that_are_not_there_are_configuration_errors(audi
         assert audit(table(thirds, "fresh"), "--set", setting).code == 2
 
 
+@pytest.mark.slow
 def test_secrets_groups_constraints_and_compat_are_measured_where_they_are_set(audit, thirds: Path) -> None:
     ended = audit(
         table(thirds, "fresh"),

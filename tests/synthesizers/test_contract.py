@@ -56,10 +56,12 @@ HOLDS_CELLS = frozenset({"forest"})
 
 #: A fit of these takes a second or more; where it tells little that another test does not, ``make test`` does without.
 LONG = frozenset({"ctgan", "copula_gan", "tvae"})
+#: They share the third network's code in all but the training, and take the longest.
+LONGEST = frozenset({"ctgan", "copula_gan"})
 
 
 def kind_param(kind: str, *values: object, slow: bool = False, name: str = "") -> Any:
-    marks = [pytest.mark.slow] if slow and kind in LONG else []
+    marks = [pytest.mark.slow] if kind in LONGEST or (slow and kind in LONG) else []
     return pytest.param(kind, *values, marks=marks, id="-".join(filter(None, [kind, name])))
 
 
@@ -127,7 +129,7 @@ def mixed() -> pl.DataFrame:
     )
 
 
-@pytest.fixture(scope="module", params=sorted(KINDS))
+@pytest.fixture(scope="module", params=[kind_param(kind) for kind in sorted(KINDS)])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

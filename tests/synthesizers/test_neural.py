@@ -54,7 +54,11 @@ def fit(kind: type[Any], frame: pl.DataFrame = FRAME, told: Callable[[float, str
     return kind.fit(frame, SCHEMA, {**QUICK[kind], **more}, 7, told)
 
 
-@pytest.fixture(params=[CTGAN, TVAE, CopulaGAN], ids=lambda kind: kind.__name__)
+# The adversarial two take the longest.
+@pytest.fixture(
+    params=[pytest.param(CTGAN, marks=pytest.mark.slow), TVAE, pytest.param(CopulaGAN, marks=pytest.mark.slow)],
+    ids=lambda kind: kind.__name__,
+)
 def kind(request: pytest.FixtureRequest) -> type[Any]:
     return request.param  # type: ignore[no-any-return]
 
