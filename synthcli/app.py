@@ -43,6 +43,7 @@ COMMANDS = {
     "history": "Show how quality moved over the refreshes.",
     "prune": "Remove old generator versions.",
     "lineage": "Show what a file was made from, generation by generation.",
+    "config": "Show the settings in force and where each comes from, or their JSON Schema.",
 }
 
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141

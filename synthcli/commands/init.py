@@ -39,6 +39,7 @@ def init(
     """Look at a table and write a commented configuration for it."""
     from synthcli.artifacts import write_text
     from synthcli.config import Config, as_plain
+    from synthcli.config.json_schema import FILE_NAME, schema_text
     from synthcli.profiling import profile
     from synthcli.reports.config_text import config_text
 
@@ -62,11 +63,14 @@ def init(
         config["split"]["salt"] = _called(data).split(".")[0] or default["split"]["salt"]
     commands = [f"synthcli {name} -c {shlex.quote(str(out_config))}" for name in PIPELINE]
     text = config_text(config, default, found, commands=commands)
+    schema_file = out_config.with_name(FILE_NAME)
     if not run.dry_run:
+        write_text(schema_file, schema_text())
         write_text(out_config, text)
     elif not run.json:
         sys.stdout.write(text)
-    return _outcome(run, config, found, out_config, text, commands[0])
+    written = {"config": out_config, "schema": schema_file}
+    return _outcome(run, config, found, written, text, commands[0])
 
 
 def _called(data: str) -> str:
@@ -160,7 +164,7 @@ def stated_path(path: str, folder: Path) -> str:
 
 
 def _outcome(
-    run: Run, config: dict[str, Any], found: TableProfile, out_config: Path, text: str, next_step: str
+    run: Run, config: dict[str, Any], found: TableProfile, written: dict[str, Path], text: str, next_step: str
 ) -> Outcome:
     from synthcli.reports.terminal import facts_report
 
@@ -178,7 +182,7 @@ def _outcome(
     }
     if run.dry_run:
         return Outcome(None, result)
-    return Outcome(lambda: facts_report(_facts(result)), result, {"config": out_config}, next_step=next_step)
+    return Outcome(lambda: facts_report(_facts(result)), result, written, next_step=next_step)
 
 
 def _facts(result: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthcli.config.fields import duration
 from synthcli.config.generators import FOREST_PRESETS, KINDS, Auto, Forest, GaussianCopula, Synthesizer
+from synthcli.config.json_schema import schema
 from synthcli.config.load import Resolved, load
 from synthcli.config.models import (
     AugmentSection,
@@ -30,7 +31,6 @@ from synthcli.config.models import (
     SplitSection,
     ValidateSection,
     as_plain,
-    schema,
 )
 
 __all__ = [

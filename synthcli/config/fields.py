@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from synthcli.config.suggest import one_of
 
@@ -95,9 +100,24 @@ def _address(text: str) -> str:
     return text
 
 
-Address = Annotated[str, AfterValidator(_address)]
-Duration = Annotated[str, AfterValidator(_duration), expected("a whole number and a unit, e.g. 7d, 12h or 30m")]
-Instant = Annotated[str, AfterValidator(_instant), expected("a date or time in ISO 8601, e.g. 2013-09-01")]
+def text_like(pattern: str, *examples: str) -> WithJsonSchema:
+    """Return what the JSON Schema says of text that a function above judges: as much of it as a pattern can."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+Address = Annotated[str, AfterValidator(_address), text_like("^(tcp|tls|ws|wss)://.", "tcp://127.0.0.1:8786")]
+Duration = Annotated[
+    str,
+    AfterValidator(_duration),
+    expected("a whole number and a unit, e.g. 7d, 12h or 30m"),
+    text_like("^[0-9]*[1-9][0-9]*[dhm]$", "7d", "12h", "30m"),
+]
+Instant = Annotated[
+    str,
+    AfterValidator(_instant),
+    expected("a date or time in ISO 8601, e.g. 2013-09-01"),
+    text_like("^[0-9]{4}-?(W[0-9]{2}|[0-9]{2}-?[0-9]{2})", "2013-09-01", "2013-09-01T12:00"),
+]
 Share = Annotated[float, Field(gt=0, lt=1), expected("a share between 0 and 1, e.g. 0.2")]
 Probability = Annotated[float, Field(gt=0, lt=1), expected("a probability between 0 and 1, e.g. 0.001")]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED), expected("a whole number from 0 to 2^63 - 1")]
@@ -112,19 +132,63 @@ Character = Annotated[
 Codec = Annotated[str, AfterValidator(_known_codec), expected("a text encoding, e.g. utf-8 or cp1252")]
 
 
-def by_kind(kinds: Mapping[str, type[Section]], default: str | None = None) -> BeforeValidator:
-    """Return a validator of a section by the model in ``kinds`` that its key ``kind`` names.
+@dataclass(frozen=True, slots=True, eq=False)
+class ByKind:
+    """A section of one of several kinds: judged by the model in ``kinds`` that its key ``kind`` names.
 
-    pydantic's own discriminated union would do, but needs two members and words its errors for programmers.
+    pydantic's own discriminated union would do, but needs two members and words its errors for programmers. In the JSON
+    Schema every kind is a condition and not an alternative, so that an editor says what is wrong with the kind at hand
+    instead of what each of them would have wanted.
     """
 
-    def check(value: Any) -> Any:
-        if isinstance(value, tuple(kinds.values())):
+    kinds: Mapping[str, type[Section]]
+    default: str | None
+    spelled_out: Callable[[Any], Any] | None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Judge by kind before the union of all kinds sees it."""
+        return no_info_before_validator_function(self._judged, handler(source))
+
+    def __get_pydantic_json_schema__(self, union: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Say which keys go with which kind."""
+        models = dict(zip(self.kinds, handler(union)["anyOf"], strict=True))
+        kind: JsonSchemaValue = {"enum": list(models), "description": "The kind, which says what other keys there are."}
+        cases: list[JsonSchemaValue] = [
+            {"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": model}
+            for name, model in models.items()
+        ]
+        if self.default is not None:
+            kind["default"] = self.default
+            cases.append({"if": {"not": {"required": ["kind"]}}, "then": models[self.default]})
+        required = {"required": ["kind"]} if self.default is None else {}
+        section = {"type": "object", "properties": {"kind": kind}, **required, "allOf": cases}
+        return section if self.spelled_out is None else {"anyOf": [{"enum": list(models)}, section]}
+
+    def _judged(self, value: Any) -> Any:
+        value = value if self.spelled_out is None else self.spelled_out(value)
+        if isinstance(value, tuple(self.kinds.values())):
             return value
-        kind = value.get("kind", default) if isinstance(value, dict) else default
-        if isinstance(kind, str) and kind in kinds:
-            return kinds[kind].model_validate(value)
-        error = InitErrorDetails(type=expectation(one_of(kind, kinds)), loc=("kind",), input=kind)
+        kind = value.get("kind", self.default) if isinstance(value, dict) else self.default
+        if isinstance(kind, str) and kind in self.kinds:
+            return self.kinds[kind].model_validate(value)
+        error = InitErrorDetails(type=expectation(one_of(kind, self.kinds)), loc=("kind",), input=kind)
         raise ValidationError.from_exception_data("kind", [error])
 
-    return BeforeValidator(check)
+
+def by_kind(
+    kinds: Mapping[str, type[Section]],
+    default: str | None = None,
+    spelled_out: Callable[[Any], Any] | None = None,
+) -> ByKind:
+    """Return what makes of a union of sections the one whose kind is named.
+
+    Parameters
+    ----------
+    kinds
+        By name, the union's members in their order.
+    default
+        The kind of a section that names none; ``None``: it has to.
+    spelled_out
+        Makes a section of what may stand in its place, the name of a kind alone.
+    """
+    return ByKind(kinds, default, spelled_out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from synthcli.config.fields import Positive, Section, by_kind, expectation, expected, refusal
 from synthcli.config.suggest import one_of
@@ -129,19 +129,19 @@ class GaussianCopula(Sdv, Marginals):
 class CTGAN(Adversarial):
     """SDV's CTGANSynthesizer, with the names and defaults that SDV gives its parameters."""
 
-    kind: Literal["ctgan"] = Field(description="The kind of generator.")
+    kind: Literal["ctgan"] = Field(default="ctgan", description="The kind of generator.")
 
 
 class CopulaGAN(Adversarial, Marginals):
     """SDV's CopulaGANSynthesizer, with the names and defaults that SDV gives its parameters."""
 
-    kind: Literal["copula_gan"] = Field(description="The kind of generator.")
+    kind: Literal["copula_gan"] = Field(default="copula_gan", description="The kind of generator.")
 
 
 class TVAE(Neural):
     """SDV's TVAESynthesizer, with the names and defaults that SDV gives its parameters."""
 
-    kind: Literal["tvae"] = Field(description="The kind of generator.")
+    kind: Literal["tvae"] = Field(default="tvae", description="The kind of generator.")
     compress_dims: Layers = Field(default_factory=lambda: [128, 128], description="The encoder's hidden layers.")
     decompress_dims: Layers = Field(default_factory=lambda: [128, 128], description="The decoder's hidden layers.")
     l2scale: AtLeast0 = Field(default=1e-5, description="The weight decay.")
@@ -151,7 +151,7 @@ class TVAE(Neural):
 class Forest(Section):
     """The project's own generator: each column by a forest of trees, given the columns before it."""
 
-    kind: Literal["forest"] = Field(description="The kind of generator.")
+    kind: Literal["forest"] = Field(default="forest", description="The kind of generator.")
     privacy: Literal["low", "balanced", "high"] = Field(
         default="balanced",
         description="How far rows keep from the training rows: high farther, at the price of accuracy; low nearer, "
@@ -211,13 +211,13 @@ FOREST_PRESETS = {
 class Bootstrap(Section):
     """Training rows drawn with replacement: a baseline that is as useful as real data, and as private."""
 
-    kind: Literal["bootstrap"] = Field(description="The kind of generator.")
+    kind: Literal["bootstrap"] = Field(default="bootstrap", description="The kind of generator.")
 
 
 class Independent(Section):
     """Every column drawn by itself from the training cells: a baseline that keeps no dependence."""
 
-    kind: Literal["independent"] = Field(description="The kind of generator.")
+    kind: Literal["independent"] = Field(default="independent", description="The kind of generator.")
 
 
 #: The kinds that can be candidates of ``auto``: what a release may be drawn from.
@@ -251,14 +251,14 @@ def _spelled_out(value: Any) -> Any:
 
 
 Candidate = Annotated[
-    GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest, by_kind(CANDIDATES), BeforeValidator(_spelled_out)
+    GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest, by_kind(CANDIDATES, spelled_out=_spelled_out)
 ]
 
 
 class Auto(Section):
     """No generator of its own: several kinds are tried on a part of the training rows, and the best one is fitted."""
 
-    kind: Literal["auto"] = Field(description="The kind of generator.")
+    kind: Literal["auto"] = Field(default="auto", description="The kind of generator.")
     candidates: Annotated[list[Candidate], Field(min_length=1)] = Field(
         default_factory=lambda: list[Candidate]((GaussianCopula(marginals="empirical"), Forest(kind="forest"))),
         description="What is tried, in this order: the name of a kind, or a mapping of `kind` and that kind's "

@@ -72,7 +72,7 @@ def from_document(document: Document, name: str) -> Layered:
 
 def from_variable(name: str, text: str, number: int) -> Setting:
     """Return what the variable ``SYNTHCLI_SPLIT__HOLDOUT=0.3`` sets; raise ``ConfigError`` where it cannot be read."""
-    place = Place("environment", name, name, (1, number, 0))
+    place = Place(name, name, name, (1, number, 0))
     return Setting(spelled(name.removeprefix(PREFIX).split("__")), parse_value(text, name), place)
 
 

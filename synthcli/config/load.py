@@ -48,8 +48,8 @@ class Resolved:
     Attributes
     ----------
     origins
-        By dotted key, for every key of the configuration: ``flag``, ``--set``, ``environment``,
-        ``file:line:column`` or ``default``. A list has one origin; so has an empty mapping.
+        By dotted key, for every key of the configuration: ``flag``, ``--set``, the name of a ``SYNTHCLI_…``
+        variable, ``file:line:column`` or ``default``. A list has one origin; so has an empty mapping.
     file
         The file that was read, ``None`` without one.
     set_aside
@@ -133,43 +133,50 @@ def relative_to(folder: Path, path: str) -> str:
     Standard input (``-``), absolute paths, URLs and the empty text stay as they are. The folder's links are
     followed first, so that ``..`` means what it means to the system.
     """
+    absolute = absolute_in(folder, path)
+    return path if absolute == path else min(os.path.relpath(absolute), absolute, key=len)
+
+
+def absolute_in(folder: Path, path: str) -> str:
+    """Return ``path``, stated relative to ``folder``, from the root on; the exceptions are those of `relative_to`."""
     if path in {"", "-"} or os.path.isabs(path) or is_url(path):
         return path
-    absolute = os.path.normpath(os.path.join(os.path.realpath(folder), path))
-    return min(os.path.relpath(absolute), absolute, key=len)
+    return os.path.normpath(os.path.join(os.path.realpath(folder), path))
 
 
 def _from_file(file: Path | None) -> Layered:
     if file is None:
         return Layered({}, {})
     document = read(file)
-    return from_document(Document(_with_paths(document.data, file.parent), document.marks), str(file))
+    data = with_paths(document.data, partial(relative_to, file.parent))
+    return from_document(Document(data, document.marks), str(file))
 
 
-def _with_paths(data: dict[Any, Any], folder: Path) -> dict[Any, Any]:
+def with_paths(data: dict[Any, Any], moved: Callable[[str], str]) -> dict[Any, Any]:
+    """Return a configuration's plain data with every path in it as ``moved`` states it."""
     for section, key in PATH_KEYS:
         if isinstance(data.get(section), dict) and key in data[section]:
-            data = {**data, section: {**data[section], key: _moved(data[section][key], folder)}}
+            data = {**data, section: {**data[section], key: _moved(data[section][key], moved)}}
     if isinstance(data.get("validate"), dict):
-        data = {**data, "validate": {key: _with_reports(value, folder) for key, value in data["validate"].items()}}
+        data = {**data, "validate": {key: _with_reports(value, moved) for key, value in data["validate"].items()}}
     return data
 
 
-def _with_reports(rules: Any, folder: Path) -> Any:
+def _with_reports(rules: Any, moved: Callable[[str], str]) -> Any:
     """Move the paths of earlier reports in a list of gates; anything else stays as it is."""
     if not isinstance(rules, list):
         return rules
     key = "max_drop_from"
     return [
-        {**rule, key: _moved(rule[key], folder)} if isinstance(rule, dict) and key in rule else rule for rule in rules
+        {**rule, key: _moved(rule[key], moved)} if isinstance(rule, dict) and key in rule else rule for rule in rules
     ]
 
 
-def _moved(value: Any, folder: Path) -> Any:
-    """Apply ``relative_to`` to a path or to each of a list; anything else is left for the models to refuse."""
+def _moved(value: Any, moved: Callable[[str], str]) -> Any:
+    """Apply ``moved`` to a path or to each of a list; anything else is left for the models to refuse."""
     if isinstance(value, list):
-        return [_moved(item, folder) for item in value]
-    return relative_to(folder, value) if isinstance(value, str) else value
+        return [_moved(item, moved) for item in value]
+    return moved(value) if isinstance(value, str) else value
 
 
 def _settings(
@@ -222,14 +229,15 @@ def _kind(section: Any, kinds: Mapping[str, type[BaseModel]]) -> type[BaseModel]
 
 
 def _origins(config: Config, layered: Layered) -> Iterator[tuple[str, str]]:
-    for path in _leaves(as_plain(config), ()):
+    for path, _ in leaves(as_plain(config)):
         place = layered.places.get(path)
         yield ".".join(path), place.origin if place else "default"
 
 
-def _leaves(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+def leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the path and value of everything in plain data that has no keys of its own; lists are whole."""
     if not isinstance(value, dict) or not value:
-        yield path
+        yield path, value
         return
     for key, below in value.items():
-        yield from _leaves(below, (*path, key_text(key)))
+        yield from leaves(below, (*path, key_text(key)))

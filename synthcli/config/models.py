@@ -29,6 +29,7 @@ from synthcli.config.fields import (
     by_kind,
     expected,
     refusal,
+    text_like,
 )
 from synthcli.config.generators import DEFAULT_KIND, FITTED_KINDS, KINDS, Fitted, Forest, GaussianCopula, Synthesizer
 from synthcli.remote import shown
@@ -513,6 +514,11 @@ def _command(line: str) -> str:
     return line
 
 
+Command = Annotated[
+    str, AfterValidator(_command), expected("a command, its quotes closed"), text_like(r"\S", "make -s release")
+]
+
+
 class RefreshSection(Section):
     """What keeps a generator current: when it is refitted, and when a challenger takes the champion's place."""
 
@@ -548,7 +554,7 @@ class RefreshSection(Section):
         "all.",
     )
     sample: bool = Field(default=False, description="Whether the synthetic table is drawn anew after a promotion.")
-    after_promotion: list[Annotated[str, AfterValidator(_command), expected("a command, its quotes closed")]] = Field(
+    after_promotion: list[Command] = Field(
         default_factory=list,
         description="Commands to run after a promotion, in the configuration file's folder and without a shell; "
         "SYNTHCLI_VERSION, SYNTHCLI_PREVIOUS, SYNTHCLI_OUT and SYNTHCLI_REPORT tell them what there is.",
@@ -594,11 +600,6 @@ class Config(Section):
         default_factory=RefreshSection, description="What keeps a generator current as new data arrive."
     )
     run: RunSection = Field(default_factory=RunSection, description="What holds for every command.")
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a configuration, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
 def as_plain(config: Config) -> dict[str, Any]:

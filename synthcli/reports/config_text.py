@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from synthcli.config.json_schema import FILE_NAME, editor_comment
 from synthcli.profiling import TableProfile, moments
 from synthcli.reports.yaml_lines import beside, entry, joined, printable, remark, scalar, wrapped
 from synthcli.schema import Dialect, Kind
@@ -34,7 +35,7 @@ def config_text(config: Plain, default: Plain, profile: TableProfile, *, command
     profile
         What was found in the table: the comments.
     commands
-        The command lines to run with the file, in order; the first line of the file is the first of them.
+        The command lines to run with the file, in order; the file starts with them, after the line that editors read.
     """
     sections: dict[str, Iterable[str]] = {
         "data": _data(config["data"], profile),
@@ -46,7 +47,8 @@ def config_text(config: Plain, default: Plain, profile: TableProfile, *, command
         "run": _run(config["run"]),
     }
     written = {section: list(lines) for section, lines in sections.items()}
-    lines = [*(f"# {printable(command)}" for command in commands), "#", *_opening(profile)]
+    opening = [editor_comment(FILE_NAME), *(f"# {printable(command)}" for command in commands), "#"]
+    lines = [*opening, *_opening(profile)]
     for section, values in config.items():
         more = _others(values, default[section], written.get(section, []))
         if section in written or more:
@@ -63,7 +65,8 @@ def _others(values: Plain, default: Plain, written: Sequence[str]) -> list[str]:
 def _opening(profile: TableProfile) -> list[str]:
     return remark(
         f"Written by `synthcli init` after one look at {profile.rows:,} rows × {len(profile.schema)} columns. What it "
-        "guessed is for you to check; what is left out has its default. Paths are relative to this file.",
+        "guessed is for you to check; what is left out has its default. Paths are relative to this file. Editors know "
+        f"its keys from {FILE_NAME}, which `synthcli config schema` prints.",
         indent=0,
     )
 

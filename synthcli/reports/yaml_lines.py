@@ -53,11 +53,13 @@ def printable(text: str) -> str:
 
 def entry(key: str, value: Any, comment: str = "", indent: int = 2) -> str:
     """Return the line of a key, with its comment beside it, or above it where the line would grow long."""
+    return beside(f"{key_line(key, indent)} {scalar(value)}", comment, indent)
+
+
+def key_line(key: str, indent: int) -> str:
+    """Return a key up to its colon."""
     name, start = scalar(key), " " * indent
-    line = f"{start}{name}: {scalar(value)}"
-    if len(name) > _LONGEST_KEY:
-        line = f"{start}? {name}\n{start}: {scalar(value)}"
-    return beside(line, comment, indent)
+    return f"{start}{name}:" if len(name) <= _LONGEST_KEY else f"{start}? {name}\n{start}:"
 
 
 def beside(line: str, comment: str, indent: int) -> str:
