@@ -46,6 +46,9 @@ COMMANDS = {
     "config": "Show the settings in force and where each comes from, or their JSON Schema.",
 }
 
+#: The variable by which a shell asks what could follow, instead of a command being run.
+COMPLETION = "_SYNTHCLI_COMPLETE"
+
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
 
 
@@ -107,6 +110,8 @@ def synthcli(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints errors, never raises."""
     signal.signal(signal.SIGTERM, _terminate)
+    if COMPLETION in os.environ:
+        os.environ["COLUMNS"] = "1000"  # Typer wraps help at this width, and fish takes a second line for another offer
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows ? and the command goes on

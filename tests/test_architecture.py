@@ -52,7 +52,7 @@ HOMES = {
     "pandas": {"synthesizers/sdv"},
     "torch": {"synthesizers/sdv"},
     "pydantic": {"config", "reports"},
-    "yaml": {"config"},
+    "yaml": {"config", "commands/completing"},
     "sklearn": {"augmentation", "metrics", "synthesizers/forest"},
     "imblearn": {"augmentation"},
     "filelock": {"registry"},

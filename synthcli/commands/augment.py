@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.commands.completing import columns, kinds
 from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def augment(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="COL", help="Column to rebalance or fill; several times for several (default: target, or all)."
+            metavar="COL",
+            help="Column to rebalance or fill; several times for several (default: target, or all).",
+            autocompletion=columns,
         ),
     ] = None,
     share: Annotated[
@@ -85,7 +88,7 @@ def augment(
     given: Annotated[str | None, typer.Option(metavar="FILE", help="upsample: rows that variants are made of.")] = None,
     lift: Annotated[LiftEffort | None, typer.Option(help="How much is measured on the holdout.")] = None,
     synthesizer: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Kind of generator (default: forest).")
+        str | None, typer.Option(metavar="KIND", help="Kind of generator (default: forest).", autocompletion=kinds)
     ] = None,
     train: Annotated[str | None, typer.Option(help="Table to augment (default: the split's training part).")] = None,
     allow_synthetic: Annotated[

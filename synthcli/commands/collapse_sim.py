@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.commands.completing import kinds
 from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def collapse_sim(
         list[int] | None, typer.Option(metavar="N", help="Number of new real rows to try; may be repeated.")
     ] = None,
     synthesizer: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest.")
+        str | None,
+        typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest.", autocompletion=kinds),
     ] = None,
     workers: Workers = None,
     train: Annotated[str | None, typer.Option(help="Real table (default: the split's training part).")] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.commands.completing import kinds
 from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def fit(
         str | None, typer.Option(help="Table or URL to learn from (default: the split's training part).")
     ] = None,
     synthesizer: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest, auto.")
+        str | None,
+        typer.Option(
+            metavar="KIND", help="Kind of generator, e.g. gaussian_copula, forest, auto.", autocompletion=kinds
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Fit again although nothing changed.")] = False,
     allow_synthetic: Annotated[

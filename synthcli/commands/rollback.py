@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.commands.completing import generators
 from synthcli.commands.running import Outcome, Run, command
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 def rollback(
     run: Run,
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="Version number or alias (default: previous).")
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]", help="Version number or alias (default: previous).", autocompletion=generators
+        ),
     ] = None,
 ) -> Outcome:
     """Make an earlier version the champion; the one that was is ``previous`` from then on."""

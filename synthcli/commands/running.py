@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.commands import completing
 from synthcli.commands.envelope import document, print_document
 from synthcli.progress import Log
 
@@ -95,13 +96,27 @@ Workers = Annotated[
 
 _COMMON: dict[str, tuple[Any, Any]] = {
     "config_file": (
-        Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (YAML).")],
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--config",
+                "-c",
+                metavar="FILE",
+                help="Configuration file (YAML).",
+                autocompletion=completing.configurations,
+            ),
+        ],
         None,
     ),
     "sets": (
         Annotated[
             list[str] | None,
-            typer.Option("--set", metavar="KEY=VALUE", help="Set a configuration key, e.g. split.holdout=0.3."),
+            typer.Option(
+                "--set",
+                metavar="KEY=VALUE",
+                help="Set a configuration key, e.g. split.holdout=0.3.",
+                autocompletion=completing.settings,
+            ),
         ],
         None,
     ),

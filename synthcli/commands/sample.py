@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from synthcli import remote
+from synthcli.commands.completing import conditions, generators
 from synthcli.commands.running import Outcome, Run, Workers, command
 from synthcli.remote import shown
 
@@ -52,7 +53,10 @@ def sample(
         int | None, typer.Option("-n", "--rows", help="Rows to draw (default: as many as were learned from).")
     ] = None,
     generator: Annotated[
-        str | None, typer.Option(help="Alias, version number or folder (default: champion, else latest).")
+        str | None,
+        typer.Option(
+            help="Alias, version number or folder (default: champion, else latest).", autocompletion=generators
+        ),
     ] = None,
     format: Annotated[Format | None, typer.Option(help="File format (default: by suffix, else parquet).")] = None,
     output: Annotated[
@@ -60,7 +64,11 @@ def sample(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="[COUNT:]COL=VALUE[,COL=VALUE]", help="What holds for all rows, or for COUNT of them."),
+        typer.Option(
+            metavar="[COUNT:]COL=VALUE[,COL=VALUE]",
+            help="What holds for all rows, or for COUNT of them.",
+            autocompletion=conditions,
+        ),
     ] = None,
     given: Annotated[
         str | None, typer.Option(metavar="FILE", help="Table whose empty cells and missing columns are filled.")

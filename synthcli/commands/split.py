@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.commands.completing import columns
 from synthcli.commands.running import Outcome, Run, command
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def split(
     holdout: Annotated[float | None, typer.Option(help="Share of rows to reserve (default: 0.2).")] = None,
     method: Annotated[Method | None, typer.Option(help="How a row's side is decided (default: hash).")] = None,
     by: Annotated[
-        list[str] | None, typer.Option(help="Column of the groups or strata; may be repeated.", metavar="COL")
+        list[str] | None,
+        typer.Option(help="Column of the groups or strata; may be repeated.", metavar="COL", autocompletion=columns),
     ] = None,
 ) -> Outcome:
     """Reserve a holdout that stays a holdout when the data grow."""

@@ -250,9 +250,7 @@ def _spelled_out(value: Any) -> Any:
     return value
 
 
-Candidate = Annotated[
-    GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest, by_kind(CANDIDATES, spelled_out=_spelled_out)
-]
+Candidate = Annotated[GaussianCopula | CTGAN | TVAE | CopulaGAN | Forest, by_kind(CANDIDATES, spelled_out=_spelled_out)]
 
 
 class Auto(Section):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from enum import Enum
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -43,6 +44,27 @@ def advice(path: KeyPath, kind: object = DEFAULT_KIND) -> str:
         return f"it belongs at {' or '.join(repr(place) for place in elsewhere)}"
     guess = nearest(key, siblings) or _nearest_anywhere(key)
     return f"did you mean '{guess}'?" if guess else f"known here: {', '.join(siblings)}"
+
+
+class Settable(NamedTuple):
+    """A key that ``--set`` takes: what it means, and its values where there are few."""
+
+    description: str
+    choices: tuple[str, ...]
+
+
+def settable(model: type[BaseModel] = Config, above: str = "") -> dict[str, Settable]:
+    """Return every key that has one place by its dotted name; of generators, the keys of all kinds."""
+    found: dict[str, Settable] = {}
+    for name, field in model.model_fields.items():
+        key = f"{above}{field.alias or name}"
+        sections = _models(_members(field.annotation))
+        if not sections:
+            found[key] = Settable(field.description or "", tuple(_choices(field.annotation)))
+        for below, each in (item for section in sections for item in settable(section, f"{key}.").items()):
+            earlier = found[below].choices if below in found else ()
+            found[below] = each._replace(choices=tuple(dict.fromkeys((*earlier, *each.choices))))
+    return found
 
 
 def spelled(names: list[str]) -> KeyPath:
@@ -92,6 +114,18 @@ def _members(annotation: Any) -> list[Any]:
     if hasattr(annotation, "__metadata__"):
         return _members(annotation.__origin__)
     return [found for member in get_args(annotation) for found in _members(member)]
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    if annotation is bool:
+        yield from ("true", "false")
+    elif isinstance(annotation, type):
+        yield from (str(member.value) for member in annotation) if issubclass(annotation, Enum) else ()
+    elif get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    elif get_origin(annotation) not in {dict, list}:
+        alternatives = (annotation.__origin__,) if hasattr(annotation, "__metadata__") else get_args(annotation)
+        yield from (choice for each in alternatives for choice in _choices(each))
 
 
 def _models(annotations: list[Any]) -> list[type[BaseModel]]:

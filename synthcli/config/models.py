@@ -122,6 +122,7 @@ class DataSection(Section):
         default=None,
         description="The real table: a file or URL (.csv, .csv.gz, .parquet), a glob, a folder of parts, or a list of "
         "these.",
+        examples=["data.csv", "data/*.parquet"],
     )
     target: str | None = Field(default=None, description="The column that downstream models predict.")
     exclude_features: list[str] = Field(
@@ -133,9 +134,12 @@ class DataSection(Section):
     missing: list[str] | None = Field(
         default=None,
         description="The spellings of a missing cell in a text file; null leaves them to the detection.",
+        examples=[["", "NA"]],
     )
     columns: dict[str, ColumnOverride] = Field(
-        default_factory=dict, description="By column name, what a column is where the detection is wrong."
+        default_factory=dict,
+        description="By column name, what a column is where the detection is wrong.",
+        examples=[{"flight": {"type": "categorical"}}],
     )
     constraints: list[Annotated[Constraint, by_kind(CONSTRAINTS)]] = Field(
         default_factory=list, description="Rules that every real row keeps, and every synthetic row should."
@@ -257,6 +261,7 @@ class AugmentSection(Section):
         default_factory=dict,
         description="rebalance: by class, its share of the output; classes that are not named keep their proportions. "
         "A class is a value, a bin (`<500`, `500..1000`, `>=1000`), or with several columns `late=true,origin=JFK`.",
+        examples=[{"true": 0.5}],
     )
     balance: Literal["equal", "none"] = Field(
         default="none", description="rebalance: equal gives every class the same share; none: `shares` say."
@@ -401,7 +406,8 @@ class GateRule(Section):
     """A limit that a metric has to keep for the data to be released."""
 
     metric: Annotated[str, Field(min_length=1), expected("a metric's name or pattern, e.g. privacy.*")] = Field(
-        description="A metric's name, or a pattern with * and ? that every matching metric has to satisfy."
+        description="A metric's name, or a pattern with * and ? that every matching metric has to satisfy.",
+        examples=["utility.ratio", "privacy.*"],
     )
     min: float | None = Field(default=None, description="The least value that passes.")
     max: float | None = Field(default=None, description="The greatest value that passes.")
@@ -468,7 +474,11 @@ class ValidateSection(Section):
         default=None,
         description="The rules of a release, in the place of the default ones; null keeps those.",
     )
-    gates_add: list[GateRule] = Field(default_factory=list, description="Rules beside those of `gates` or the default.")
+    gates_add: list[GateRule] = Field(
+        default_factory=list,
+        description="Rules beside those of `gates` or the default.",
+        examples=[[{"metric": "utility.ratio", "min": 0.9, "bound": "low", "level": "warning"}]],
+    )
     fail_on: FailOn = Field(
         default="error",
         description="The level of a failed rule that makes the command exit 1; never: none does.",
