@@ -43,8 +43,9 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_by(*arguments) == set()
 
 
-def test_completion_loads_nothing_heavy() -> None:
-    found = loaded_by(_SYNTHCLI_COMPLETE="complete_bash", COMP_WORDS="synthcli s", COMP_CWORD="1")
+@pytest.mark.parametrize("line", ["synthcli s", "synthcli fit --set s", "synthcli sample --where a"])
+def test_completion_loads_nothing_heavy(line: str) -> None:
+    found = loaded_by(_SYNTHCLI_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(line.count(" ")))
     assert found == set()
 
 

@@ -75,7 +75,7 @@ def test_flights_are_guessed_as_a_person_would_and_the_arrival_gives_late_away(
     assert result["exclude_features"] == ["arr_delay"]
     assert list(result["suspects"]) == ["dep_delay"]
     text = Path("synthcli.yaml").read_text()
-    assert text.startswith("# synthcli split -c synthcli.yaml\n# synthcli fit -c ")
+    assert text.startswith("# yaml-language-server: $schema=.synthcli.schema.json\n# synthcli split -c synthcli.yaml\n")
     assert "    # - dep_delay " in text
     assert "# by: [tailnum]" in text
     assert "Missing in exactly the rows without late: arr_delay, air_time." in text

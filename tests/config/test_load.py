@@ -400,7 +400,7 @@ def test_a_value_without_keys_is_not_replaced_unasked() -> None:
     [
         ((), "synthcli", "default"),
         (("file",), "file", "a.yaml:1:9"),
-        (("file", "environment"), "environment", "environment"),
+        (("file", "environment"), "environment", "SYNTHCLI_SPLIT__SALT"),
         (("file", "environment", "set"), "set", "--set"),
         (("file", "environment", "set", "flag"), "flag", "flag"),
         (("file", "flag"), "flag", "flag"),
