@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from glob import escape, glob
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import typer
@@ -24,6 +25,8 @@ Offer = tuple[str, str]
 #: Names that every shell takes without quotes.
 _PLAIN = re.compile(r"[\w.-]+")
 _OUT = "run.output_dir"
+#: Signs of a description that a line has room for beside the value.
+_WIDTH = 80
 
 
 def offered(found: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[[typer.Context, str], list[Offer]]:
@@ -58,7 +61,7 @@ def kinds(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     from synthcli.config.generators import FITTED_KINDS, KINDS
 
     for name, model in (FITTED_KINDS if ctx.info_name == "augment" else KINDS).items():
-        yield name, _sentence(model.__doc__ or "")
+        yield name, _brief(model.__doc__ or "")
 
 
 @offered
@@ -75,10 +78,10 @@ def settings(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     elif equals or len(reached) == 1:
         # A shell sets a space after the only offer, but not where values follow.
         for name, setting in reached.items() if not equals else [(key, known[key])]:
-            yield f"{name}=", _sentence(setting.description)
+            yield f"{name}=", _brief(setting.description)
             yield from ((f"{name}={choice}", "") for choice in setting.choices)
     else:
-        yield from ((f"{name}=", _sentence(setting.description)) for name, setting in reached.items())
+        yield from ((f"{name}=", _brief(setting.description)) for name, setting in reached.items())
 
 
 @offered
@@ -138,6 +141,6 @@ def _columns(out: Path) -> list[dict[str, Any]]:
     return list(json.loads((resolve(out).folder / "schema.json").read_text(encoding="utf-8"))["columns"])
 
 
-def _sentence(text: str) -> str:
-    """Return the first sentence or clause, on one line."""
-    return re.split(r"[.;:](?:\s|$)", " ".join(text.split()), maxsplit=1)[0]
+def _brief(text: str) -> str:
+    """Return the start of a description, on one line."""
+    return shorten(text, _WIDTH, placeholder=" …")

@@ -108,6 +108,15 @@ def test_a_flag_for_the_seed_counts(call, folder: Path) -> None:
     assert call("config", "show", "--seed", "4").out == "run:\n  seed: 4\n"
 
 
+def test_the_documentation_shows_what_is_printed(call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("SYNTHCLI_SPLIT__HOLDOUT", "0.3")
+    text = (ROOT / "docs" / "completion.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```text\n(split:\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    printed = call("config", "show", "-c", "configs/flights.yaml", "--resolved").out
+    assert re.sub(" +", " ", shown) in re.sub(" +", " ", printed)  # their column follows from where the project lies
+
+
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
 def test_comments_stand_in_one_column_within_eighty(
     call, folder: Path, monkeypatch: pytest.MonkeyPatch, file: Path
