@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import remote
+from synthcli.errors import UsageError
 
 _CHUNK = 1 << 20
 #: What numpy and zipfile raise for a file of arrays that is damaged somewhere.
@@ -39,8 +40,11 @@ DAMAGED_ARRAYS = (
 def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``final``; on a clean exit it replaces ``final``, else it is removed.
 
-    ``mode`` sets the permission bits; without it the user's umask rules, as for any file that they write.
+    ``mode`` sets the permission bits; without it the user's umask rules, as for any file that they write. A device or a
+    pipe, such as ``/dev/null``, is a ``UsageError``: a file that took its place would break the machine.
     """
+    if final.exists() and not final.is_file() and not final.is_dir():
+        raise UsageError(f"{final}: got a device or a pipe, expected a file", "name a file; sample --output - is stdout")
     final.parent.mkdir(parents=True, exist_ok=True)
     _clear_stale(final)
     handle, name = tempfile.mkstemp(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.artifacts import atomic_path, move_into_place, sha256, staging_folder, write_json
+from synthcli.artifacts import atomic_path, move_into_place, sha256, staging_folder, write_json, write_text
+from synthcli.errors import UsageError
 
 
 def write_half(target: AbstractContextManager[Path]) -> None:
@@ -91,3 +92,13 @@ def test_nan_is_no_json(tmp_path: Path) -> None:
 def test_sha256_of_the_published_example(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """As root a rename would put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="device or a pipe"):
+        write_text(pipe, "text")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
