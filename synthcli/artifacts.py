@@ -44,7 +44,7 @@ def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
     pipe, such as ``/dev/null``, is a ``UsageError``: a file that took its place would break the machine.
     """
     if final.exists() and not final.is_file() and not final.is_dir():
-        raise UsageError(f"{final}: got a device or a pipe, expected a file", "name a file; sample --output - is stdout")
+        raise UsageError(f"{final}: got a device or a pipe, expected a file", "name a file; - is stdout")
     final.parent.mkdir(parents=True, exist_ok=True)
     _clear_stale(final)
     handle, name = tempfile.mkstemp(
