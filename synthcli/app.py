@@ -44,6 +44,7 @@ COMMANDS = {
     "prune": "Remove old generator versions.",
     "lineage": "Show what a file was made from, generation by generation.",
     "config": "Show the settings in force and where each comes from, or their JSON Schema.",
+    "doctor": "Look at installation, machine and output directory: what is missing, and what would help.",
 }
 
 #: The variable by which a shell asks what could follow, instead of a command being run.

@@ -9,7 +9,9 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
 import tempfile
 import zipfile
 import zlib
@@ -33,6 +35,10 @@ DAMAGED_ARRAYS = (
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
+)
+#: Temporary names that tell whose they are: a file beside its final name, a folder of tasks, one in ``TMPDIR``.
+_OWNED = re.compile(
+    r"\..*\.(?P<file>\d+)-\w+\.tmp.*|\.tasks\.(?P<host>.*)\.(?P<tasks>\d+)\.\w+\.tmp|synthcli-(?P<folder>\d+)-\w+"
 )
 
 
@@ -68,7 +74,7 @@ def delivered(target: Path | str) -> Iterator[Path]:
     if isinstance(target, Path):
         yield target
         return
-    with tempfile.TemporaryDirectory(prefix="synthcli-") as folder:
+    with tempfile.TemporaryDirectory(prefix=own_prefix()) as folder:
         local = Path(folder) / remote.name(target)[-40:]  # a key may be longer than a file's name
         yield local
         remote.put(local, target)
@@ -117,9 +123,24 @@ def sha256(path: Path) -> str:
 def _clear_stale(final: Path) -> None:
     """Remove temporary files for ``final`` of processes that are gone (killed, or the machine went down)."""
     for path in final.parent.glob(f".{glob.escape(final.name)}.*-*.tmp*"):
-        pid = path.name.removeprefix(f".{final.name}.").split("-")[0]
-        if pid.isdecimal() and not alive(int(pid)):
+        if left_behind(path):
             path.unlink(missing_ok=True)
+
+
+def own_prefix() -> str:
+    """Return how this process's folders in ``TMPDIR`` begin."""
+    return f"synthcli-{os.getpid()}-"
+
+
+def left_behind(path: Path) -> bool | None:
+    """Whether the process of this machine that a temporary file or folder belongs to is gone.
+
+    ``None`` where its name does not tell, or is another machine's.
+    """
+    found = _OWNED.fullmatch(path.name)
+    if found is None or found["host"] not in (None, socket.gethostname()):
+        return None
+    return not alive(int(found["file"] or found["tasks"] or found["folder"]))
 
 
 def alive(pid: int) -> bool:

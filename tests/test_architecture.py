@@ -38,7 +38,7 @@ FLOORS = (
     {"forms"},
     {"schema"},
     {"executors"},
-    {"config", "seeds", "parallel", "artifacts", "progress", "versions"},
+    {"config", "seeds", "parallel", "artifacts", "progress", "versions", "diagnosis"},
     {"remote"},
     {"errors"},
 )

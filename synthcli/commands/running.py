@@ -216,7 +216,8 @@ def _finish(run: Run, outcome: Outcome) -> None:
     elif outcome.report is not None:
         from rich.console import Console
 
-        Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False).print(outcome.report())
+        # What fits no line, a path or a command to copy, is broken by the terminal: it is all there.
+        Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(outcome.report(), crop=False)
     sys.stdout.flush()
     if outcome.status != "skipped":
         for name, path in outcome.artifacts.items():

@@ -29,7 +29,7 @@ from uuid import uuid4
 import numpy as np
 
 from synthcli import remote
-from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path, sha256, write_json
+from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path, own_prefix, sha256, write_json
 from synthcli.commands.conditions import Account, Group, chunks
 from synthcli.commands.drawing import Asked, drawn
 from synthcli.commands.matches import Matches
@@ -181,7 +181,7 @@ def _local(folder: Path | str) -> Iterator[Path]:
     if isinstance(folder, Path):
         yield folder
         return
-    with TemporaryDirectory(prefix="synthcli-") as name:
+    with TemporaryDirectory(prefix=own_prefix()) as name:
         yield Path(name)
 
 
@@ -396,7 +396,7 @@ class Prefix:
         for name in self._names():
             if name not in wanted:
                 remote.remove(remote.joined(self.url, name))
-        with TemporaryDirectory(prefix="synthcli-") as folder:
+        with TemporaryDirectory(prefix=own_prefix()) as folder:
             mark = Path(folder) / _WHOLE
             mark.touch()
             remote.put(mark, remote.joined(self.url, _WHOLE))

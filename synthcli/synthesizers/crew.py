@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -28,7 +27,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcli.artifacts import alive, sha256
+from synthcli.artifacts import left_behind, sha256
 from synthcli.errors import BadTableError
 from synthcli.executors import InProcess, chosen, each_done, executor
 from synthcli.parallel import processors
@@ -219,8 +218,6 @@ def crew(workers: int | str, root: Path) -> Iterator[Crew]:
 
 # --- Files of a job ----------------------------------------------------------------------------------------------
 
-_SCRATCH = re.compile(r"\.tasks\.(?P<host>.*)\.(?P<pid>\d+)\.\w+\.tmp")
-
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
@@ -237,8 +234,7 @@ def scratch(root: Path) -> Iterator[Path]:
 def clear_stale(root: Path) -> None:
     """Remove the scratch folders of this machine's processes that are gone: of another's nobody can tell here."""
     for path in root.glob(".tasks.*.tmp"):
-        found = _SCRATCH.fullmatch(path.name)
-        if found and found["host"] == socket.gethostname() and not alive(int(found["pid"])):
+        if left_behind(path):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -12,6 +12,8 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from synthcli.artifacts import own_prefix
+
 _numbers = count()
 
 
@@ -22,6 +24,6 @@ def new_spool(suffix: str = "txt") -> Path:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="synthcli-"))
+    folder = Path(tempfile.mkdtemp(prefix=own_prefix()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
