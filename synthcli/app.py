@@ -163,6 +163,10 @@ def _foreseen(error: BaseException) -> SynthcliError:
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
         return _chained(EngineError(message, "check the path, its permissions and the free space"), error)
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        message = f"the installation is incomplete: {error.name.partition('.')[0]} is missing"
+        hint = "install synthcli again; synthcli doctor --json says what else is missing"
+        return _chained(EngineError(message, hint), error)
     hint = "run it again with --debug for a traceback, which may quote cells of your data; please report it"
     return _chained(EngineError(f"unexpected {type(error).__name__}", hint), error)
 

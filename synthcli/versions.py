@@ -27,15 +27,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def tested_file() -> Path | None:
+def pins_file() -> Path | None:
     """Return the list of the tested versions: in a wheel among the modules, in the sources beside the package."""
     package = Path(__file__).resolve().parent
     return next((path for folder in (package, package.parent) if (path := folder / _TESTED).is_file()), None)
 
 
-def tested() -> dict[str, str]:
+def pins() -> dict[str, str]:
     """Return the tested versions by normal name; empty where the list is not there."""
-    path = tested_file()
+    path = pins_file()
     lines = [] if path is None else path.read_text(encoding="utf-8").splitlines()
     pins = (line.partition("==") for line in lines if not line.startswith("#"))
     return {normal_name(name): pinned.strip() for name, mark, pinned in pins if mark}

@@ -8,7 +8,7 @@ from importlib import metadata
 
 from synthcli import __version__
 from synthcli.diagnosis import Installation, Package, Requirement, bounds, requirement
-from synthcli.versions import normal_name, tested, tested_file
+from synthcli.versions import normal_name, pins, pins_file
 
 #: Not for users: what the tests need.
 _DEVELOPMENT = "dev"
@@ -18,7 +18,7 @@ _TORCH = "torch"
 
 def installation() -> Installation:
     """Return synthcli, Python and all packages that are needed, each with its version and the tested one."""
-    own, listed, pinned = _distribution("synthcli"), tested_file(), tested()
+    own, listed, pinned = _distribution("synthcli"), pins_file(), pins()
 
     def package(name: str, allowed: str = "") -> Package:
         found = _distribution(name)
