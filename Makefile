@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint types check bench bench-calibration format clean
+.PHONY: help install demo test test-all lint types check bench bench-calibration format dist clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
@@ -50,6 +50,10 @@ bench-calibration: install  ## measure how often the default gates err; writes d
 format: install  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+dist: install  ## build wheel and sdist into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build
 
 clean:  ## remove what the targets made, except .venv
 	rm -rf artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from synthcli.artifacts import atomic_path, move_into_place, sha256, staging_folder, write_json, write_text
+from synthcli.artifacts import (
+    atomic_path,
+    left_behind,
+    move_into_place,
+    own_prefix,
+    sha256,
+    staging_folder,
+    write_json,
+    write_text,
+)
 from synthcli.errors import UsageError
 
 
@@ -102,3 +112,14 @@ def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
         write_text(pipe, "text")
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_names_tell_whose_process_is_gone() -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    assert left_behind(Path(own_prefix() + "abc")) is False
+    assert left_behind(Path(f"/tmp/synthcli-{dead.pid}-a_c")) is True
+    assert left_behind(Path(f".part.parquet.{dead.pid}-abc.tmp.parquet")) is True
+    assert left_behind(Path(f".tasks.{socket.gethostname()}.{dead.pid}.abc.tmp")) is True
+    assert left_behind(Path(f".tasks.another.machine.{dead.pid}.abc.tmp")) is None
+    assert left_behind(Path(".0001.abc.tmp")) is None
