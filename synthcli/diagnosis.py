@@ -279,10 +279,10 @@ def _lock(lock: Lock) -> Finding:
 def _left_over(paths: Sequence[str]) -> Finding:
     if not paths:
         return Finding("folders", "left over", "ok", "nothing")
-    count = f"{len(paths):,} temporary {'file or folder' if len(paths) == 1 else 'files and folders'} of runs that died"
+    things = "file or folder" if len(paths) == 1 else "files and folders"
+    found = f"{len(paths):,} temporary {things} of runs that died; they may hold real rows"
     more = ", and the others alike" if len(paths) > _NAMED else ""
-    remedy = f"they may hold real rows: rm -r {shlex.join(paths[:_NAMED])}{more}"
-    return Finding("folders", "left over", "warning", count, "nothing", remedy)
+    return Finding("folders", "left over", "warning", found, "nothing", f"rm -r {shlex.join(paths[:_NAMED])}{more}")
 
 
 def _configuration(facts: Configuration) -> Finding:

@@ -202,10 +202,10 @@ def test_a_lock_is_free_or_whose_it_is(lock: Lock, status: str, told: str) -> No
 
 def test_what_dead_runs_left_is_named_with_the_command_that_removes_it() -> None:
     one = found("left over", left_over=["out/.a b.tmp"])
-    assert (one.status, one.remedy) == ("warning", "they may hold real rows: rm -r 'out/.a b.tmp'")
+    assert (one.status, one.remedy) == ("warning", "rm -r 'out/.a b.tmp'")
     many = found("left over", left_over=[f"/tmp/{number}" for number in range(7)])
-    assert many.found == "7 temporary files and folders of runs that died"
-    assert many.remedy.endswith("rm -r /tmp/0 /tmp/1 /tmp/2 /tmp/3 /tmp/4, and the others alike")
+    assert many.found == "7 temporary files and folders of runs that died; they may hold real rows"
+    assert many.remedy == "rm -r /tmp/0 /tmp/1 /tmp/2 /tmp/3 /tmp/4, and the others alike"
 
 
 def test_a_configuration_is_valid_absent_or_a_problem() -> None:

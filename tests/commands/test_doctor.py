@@ -139,9 +139,10 @@ def test_a_missing_package_is_a_problem_and_no_crash(doctor, without) -> None:
     assert found["remedy"].startswith("pip install -c ")
 
 
-def test_a_package_that_sdv_needs_is_missed_too(doctor, without) -> None:
-    without(rdt=None)
-    assert finding(doctor(), "rdt")["status"] == "problem"
+def test_a_package_that_sdv_needs_is_missed_too_and_so_is_half_of_one(doctor, without) -> None:
+    without(rdt=None, polars="")
+    ended = doctor()
+    assert (finding(ended, "rdt")["status"], finding(ended, "polars")["status"]) == ("problem", "problem")
 
 
 def test_other_versions_are_told_and_no_failure(doctor, without) -> None:
@@ -215,6 +216,13 @@ def test_a_read_only_directory_is_a_problem(doctor, read_only: Path, words: list
         assert (ended.code, found["status"]) == (1, "problem")
         assert found["found"].startswith(f"{out}: ")
         assert "--out" in found["remedy"]
+
+
+def test_a_file_in_the_place_of_the_directory_is_a_problem(doctor, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    ended = doctor()
+    found = finding(ended, "output directory")
+    assert (ended.code, found["status"], found["found"]) == (1, "problem", "out: a file stands there")
 
 
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])
@@ -322,16 +330,18 @@ def test_settings_that_cannot_be_used_are_one_finding_among_others(call, doctor,
 # --- In a terminal -----------------------------------------------------------------------------------------------
 
 
-def test_the_report_ends_with_commands_that_can_be_copied(call, doctor, without) -> None:
+def test_the_report_ends_with_commands_that_can_be_copied(
+    call, doctor, without, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without(sdv=None, polars="2.0.1")
+    listed = "/" + "/".join(["folder"] * 30) + "/constraints.txt"
+    monkeypatch.setattr(installed, "pins_file", lambda: Path(listed))
     ended = call("doctor", "--out", "out")
     lines = ended.out.splitlines()
     assert ended.code == 1
     assert lines[0].startswith("NOT READY: ")
     assert ended.err == ""
-    command = next(line for line in lines if line.startswith("  pip install -c "))
-    assert command.endswith("/constraints.txt synthcli")
-    assert lines[lines.index(command) - 1] == "sdv, polars"
+    assert lines[lines.index(f"  pip install -c {listed} synthcli") - 1] == "sdv, polars"
 
 
 def test_quiet_says_nothing_or_what_prevents_the_work(call, doctor, without) -> None:
