@@ -140,7 +140,7 @@ def audit(
     order: those of the table in the order of ``METRICS``, then those of columns and pairs. Each carries the seed.
     """
     workplace = workplace or Workplace.here()
-    case = _Case(tables, questions, workplace)
+    case = Case(tables, questions, workplace)
     if not tables.synthetic.in_memory:
         with phase("synthetic rows") as told:
             case.read = _read(case, told)
@@ -148,17 +148,18 @@ def audit(
     for family in METRICS:
         if family in questions.families:
             with phase(family):
-                found += _MEASURES[family](case)
+                found += MEASURES[family](case)
     order = {name: number for number, name in enumerate(chain.from_iterable(METRICS.values()))}
     found.sort(key=lambda estimate: (len(estimate.columns), order[estimate.name]))
     return tuple(replace(estimate, seed=questions.seed) for estimate in found)
 
 
 @dataclass(eq=False)
-class _Case:
+class Case:
     """Tables and questions, and what more than one family has to know of them.
 
-    Families that count read the tables' columns; those that look at whole rows have what is measured in memory.
+    Families that count read the columns of ``tables``; those that look at whole rows have ``train``, ``holdout`` and
+    ``synthetic`` in memory.
     ``read`` is what was found in a synthetic table on disk.
     """
 
@@ -240,7 +241,7 @@ class _Case:
         return exchangeable(self.train, self.reserved, self.tables.schema, self.questions.seed)
 
 
-def _read(case: _Case, told: object) -> Read:
+def _read(case: Case, told: object) -> Read:
     """Read the synthetic table once, for all families that are asked for."""
     tables, questions, synthetic = case.tables, case.questions, case.tables.synthetic
     asked, rows, seed = set(questions.families), case.tables.synthetic.height, questions.seed
@@ -267,7 +268,7 @@ def _read(case: _Case, told: object) -> Read:
     return read_table(synthetic, wanted, coded, kept, case.workplace, tell)
 
 
-def _accuracy(case: _Case) -> tuple[Estimate, ...]:
+def _accuracy(case: Case) -> tuple[Estimate, ...]:
     tables, questions, encoding = case.tables, case.questions, case.encoding
     train, holdout = (encoding.encode(part) for part in (tables.train, tables.holdout))
     if case.read is None or case.read.codes is None:
@@ -278,13 +279,13 @@ def _accuracy(case: _Case) -> tuple[Estimate, ...]:
     return baseline.measure_drawn(case.read.codes)
 
 
-def _validity(case: _Case) -> tuple[Estimate, ...]:
+def _validity(case: Case) -> tuple[Estimate, ...]:
     tables, counter = case.tables, case.validity
     counts = case.read.tally.validity if case.read is not None else None
     return counter.conclude(counter.count(tables.holdout, keys=False), counts or counter.count(tables.synthetic))
 
 
-def _diversity(case: _Case) -> tuple[Estimate, ...]:
+def _diversity(case: Case) -> tuple[Estimate, ...]:
     tables, questions = case.tables, case.questions
     if case.read is None or case.read.tally.diversity is None:
         parts = (tables.train, tables.holdout, tables.synthetic)
@@ -295,14 +296,14 @@ def _diversity(case: _Case) -> tuple[Estimate, ...]:
     return counter.conclude(fresh, case.read.tally.diversity, drawn)
 
 
-def _similarity(case: _Case) -> tuple[Estimate, ...]:
+def _similarity(case: Case) -> tuple[Estimate, ...]:
     seed = case.questions.seed
     return case.as_drawn(
         measure_similarity(case.train, case.synthetic, case.tables.schema, seed, holdout=case.holdout_told)
     )
 
 
-def _privacy(case: _Case) -> tuple[Estimate, ...]:
+def _privacy(case: Case) -> tuple[Estimate, ...]:
     """Measure privacy against reserved rows that are exchangeable with the training part, or say that none are."""
     questions, schema = case.questions, case.tables.schema
     parts = (case.train, case.reserved, case.synthetic, schema)
@@ -333,7 +334,7 @@ def _entities(
     return labels[: train.height], labels[train.height :]
 
 
-def _utility(case: _Case) -> tuple[Estimate, ...]:
+def _utility(case: Case) -> tuple[Estimate, ...]:
     questions = case.questions
     return case.as_drawn(
         measure_utility(
@@ -349,13 +350,14 @@ def _utility(case: _Case) -> tuple[Estimate, ...]:
     )
 
 
-def _compat(case: _Case) -> tuple[Estimate, ...]:
+def _compat(case: Case) -> tuple[Estimate, ...]:
     tables = case.tables
     synthetic = tables.synthetic if case.read is None else Table(case.synthetic)
     return case.as_drawn(measure_compat(tables.train, tables.holdout, synthetic, tables.schema))
 
 
-_MEASURES: dict[str, Callable[[_Case], tuple[Estimate, ...]]] = {
+#: What measures a family; it names its estimates as ``METRICS`` lists them.
+MEASURES: dict[str, Callable[[Case], tuple[Estimate, ...]]] = {
     "accuracy": _accuracy,
     "validity": _validity,
     "diversity": _diversity,

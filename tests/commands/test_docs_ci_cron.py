@@ -9,19 +9,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from configparser import RawConfigParser
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 import pytest
 import yaml
 from examples import ROOT
+from pages import blocks, calls, parsed
 from typer._click.exceptions import ClickException
 
 from synthcli.app import COMMANDS, load_command
@@ -34,25 +34,12 @@ PLACE = "/srv/flights"
 
 # -- what the pages hold -----------------------------------------------------------------------------------------------
 
-
-class Block(NamedTuple):
-    """A block of code: its page, its language, its text."""
-
-    page: str
-    language: str
-    text: str
-
-
-BLOCKS = [
-    Block(page, *found)
-    for page, text in PAGES.items()
-    for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
-]
+BLOCKS = [found._replace(page=name) for name in PAGES for found in blocks(f"docs/{name}.md")]
 
 
 def block(page: str, language: str, holding: str = "") -> str:
     """Return the text of the one block of that kind."""
-    [found] = [each.text for each in BLOCKS if each[:2] == (page, language) and holding in each.text]
+    [found] = [each.text for each in BLOCKS if (each.page, each.language) == (page, language) and holding in each.text]
     return found
 
 
@@ -105,26 +92,6 @@ def crontab(text: str) -> tuple[dict[str, str], list[str]]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     variables = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
     return variables, [cron_job(line)[1] for line in lines if not re.match(r"[A-Z_]+=", line)]
-
-
-def calls(script: str) -> Iterator[list[str]]:
-    """Yield the words after ``synthcli`` of each command of a shell script that has it, but for those of ``make``."""
-    for line in script.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        for joined, words in groupby(lexer, key=lambda word: set(word) <= set("();<>|&")):
-            command = [] if joined else list(words)
-            place = next((n for n, word in enumerate(command) if Path(word).name == "synthcli"), None)
-            if place is not None and command[0] not in ("make", "echo"):
-                yield command[place + 1 :]
-
-
-def parsed(words: list[str]) -> str:
-    """Let the command line's own parser read the words; raises what it raises, and returns the command's name."""
-    name, *rest = words
-    assert name in COMMANDS, f"{name} is no command"
-    load_command(name).make_context(name, rest)
-    return name
 
 
 def make(text: str, folder: Path, *words: str, code: int = 0, **variables: str) -> str:

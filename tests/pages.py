@@ -1,0 +1,69 @@
+"""The documentation as data: its pages, what stands in their fences, and the command lines in that."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from examples import ROOT
+
+from synthcli.app import COMMANDS, load_command
+
+#: Every page, as its path below the project's root.
+PAGES = ("README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/**/*.md"))))
+
+
+class Block(NamedTuple):
+    """A block of code: its page, the line that it begins in, its language, its text."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+
+def read(page: str) -> str:
+    """Return a page's text."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str) -> list[Block]:
+    """Return what stands in the page's fences, in order."""
+    text = read(page)
+    found = re.finditer(r"^ *```(\w*)\n(.*?)^ *```$", text, re.M | re.S)
+    return [Block(page, text.count("\n", 0, one.start()) + 1, one[1], one[2]) for one in found]
+
+
+def prose(page: str) -> str:
+    """Return a page's text without its blocks of code."""
+    return re.sub(r"^ *```.*?^ *```$", "", read(page), flags=re.M | re.S)
+
+
+def lines(script: str) -> list[str]:
+    """Return the lines of a shell script, those that go on joined, without comments that fill a line."""
+    joined = script.replace("\\\n", " ").splitlines()
+    return [line for line in joined if line.strip() and not line.startswith("#")]
+
+
+def calls(script: str) -> Iterator[list[str]]:
+    """Yield the words after ``synthcli`` of each command of a shell script that has it, but for those of ``make``."""
+    for line in script.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        for joined, words in groupby(lexer, key=lambda word: set(word) <= set("();<>|&")):
+            command = [] if joined else list(words)
+            place = next((n for n, word in enumerate(command) if Path(word).name == "synthcli"), None)
+            if place is not None and command[0] not in ("make", "echo"):
+                yield command[place + 1 :]
+
+
+def parsed(words: list[str]) -> str:
+    """Let the command line's own parser read the words; raises what it raises, and returns the command's name."""
+    name, *rest = words
+    assert name in COMMANDS, f"{name} is no command"
+    load_command(name).make_context(name, rest)
+    return name
