@@ -21,7 +21,7 @@ def rollback(
     version: Annotated[
         str | None,
         typer.Argument(
-            metavar="[VERSION]", help="Version number or alias (default: previous).", autocompletion=generators
+            metavar="VERSION", help="Version number or alias (default: previous).", autocompletion=generators
         ),
     ] = None,
 ) -> Outcome:

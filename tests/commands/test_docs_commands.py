@@ -47,7 +47,8 @@ def section(name: str, title: str) -> str:
 def keys(text: str) -> Iterator[tuple[str, ...]]:
     """Yield the configuration keys in backticks, as paths."""
     for key in re.findall(rf"`((?:{'|'.join(fields())})(?:\.[a-z_<>]+)+)`", text):
-        yield tuple(key.split("."))
+        if not key.endswith(".json"):
+            yield tuple(key.split("."))
 
 
 def fields() -> list[str]:
