@@ -204,61 +204,91 @@ audited against both raw parts. Parameters that are not named are those of `priv
 - **near matches**: the excess of rows that equal a training record in all columns but one; 0 is none.
 - **membership**: the AUC of an attack that tells training rows from others; .5 is guessing.
 
-![accuracy against the DCR share](balance.svg)
+![accuracy against the DCR share, for two sizes of the training part](balance.svg)
 
-`privacy: low` is not more accurate in pairs of columns; it is more useful on small tables, which this picture does not
-show (generators.md).
+A line joins the values of one parameter, each with its value beside it. `privacy: low` is not more accurate in pairs of
+columns; it is more useful on small tables, which this picture does not show ([generators.md](generators.md#forest)).
 """
 _COLUMNS = """| parameters | accuracy | DCR share | near matches | membership |
 |---|---|---|---|---|"""
 
 
+#: The lines of the picture: the parameter, its colour, where its values are written beside the points.
+_LINES = (("min_leaf", "#2563eb", 13), ("min_gain", "#0f766e", -7))
+_PRESET, _OTHER = "#c2410c", "#94a3b8"
+_WIDTH, _HEIGHT, _LEFT, _TOP = 470, 330, 70, 74
+
+
 def picture(points: Mapping[int | None, list[tuple[float, float, str]]]) -> str:
-    """Return an SVG of accuracy against the DCR share, a panel for each number of rows; the presets are named."""
-    width, height, left, top = 420, 300, 64, 34
+    """Return an SVG of accuracy against the DCR share, a panel for each number of rows; up and left is better.
+
+    Every point of a line has its value beside it, the presets their names.
+    """
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * width} {height + 70}" font-family="sans-serif"'
-        ' font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * _WIDTH} {_HEIGHT + 58}" font-family="sans-serif"'
+        ' font-size="12" fill="#0f172a"><rect width="100%" height="100%" fill="#fff"/>',
+        *_legend(),
     ]
     for panel, (rows, found) in enumerate(points.items()):
         xs, ys = [x for x, _, _ in found], [y for _, y, _ in found]
-        x0, x1, y0, y1 = min([0.495, *xs]), max([0.55, *xs]) + 0.02, min(ys) - 0.002, max([0.002, *ys]) + 0.002
-        across, up = (width - left - 20) / (x1 - x0), (height - top) / (y1 - y0)
+        x0, x1, y0, y1 = min([0.495, *xs]) - 0.002, max([0.55, *xs]) + 0.006, min(ys) - 0.002, max([0.002, *ys]) + 0.002
+        across, up = (_WIDTH - _LEFT - 20) / (x1 - x0), (_HEIGHT - _TOP) / (y1 - y0)
 
-        def at(x: float, y: float, shift: float = panel * width) -> tuple[float, float]:
-            return shift + left + (x - x0) * across, top + (y1 - y) * up  # noqa: B023  called in this turn only
+        def at(x: float, y: float, shift: float = panel * _WIDTH) -> tuple[float, float]:
+            return shift + _LEFT + (x - x0) * across, _TOP + (y1 - y) * up  # noqa: B023  called in this turn only
 
         title = f"census, {rows:,} training rows" if rows else "census, half for training"
-        parts.append(f'<text x="{panel * width + left}" y="18" font-weight="bold">{title}</text>')
+        parts.append(f'<text x="{panel * _WIDTH + _LEFT}" y="62" font-weight="bold">{title}</text>')
         parts += _axes(at, (x0, x1), (y0, y1))
-        parts += _series(at, found, "min_leaf", "#2563eb") + _series(at, found, "min_gain", "#0f766e")
-        for x, y, name in found:
-            preset = name.startswith("privacy")
-            cx, cy = at(x, y)
-            fill = "#c2410c" if preset else "#64748b"
-            parts.append(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="{5 if preset else 3}" fill="{fill}"/>')
-            if preset:
-                label = name.removeprefix("privacy: ")
-                parts.append(f'<text x="{cx + 8:.1f}" y="{cy + 16:.1f}" fill="{fill}">{label}</text>')
-        middle = panel * width + (left + width - 20) / 2
-        below = "DCR share (.5: none memorised)"
-        parts.append(f'<text x="{middle}" y="{height + 44}" text-anchor="middle">{below}</text>')
+        parts += [part for line in _LINES for part in _series(at, found, *line)]
+        named = {key for key, *_ in _LINES} | {"privacy"}
+        parts += [_circle(*at(x, y), 3, _OTHER) for x, y, name in found if name.partition(":")[0] not in named]
+        presets = [(at(x, y), name.removeprefix("privacy: ")) for x, y, name in found if name.startswith("privacy")]
+        for (x, y), name in presets:
+            parts += [_circle(x, y, 6, _PRESET), _label(x + 3, y + 20, name, _PRESET, "start", 13, True)]
+        middle = panel * _WIDTH + (_LEFT + _WIDTH - 20) / 2
+        below = "DCR share; .5: nothing memorised"
+        parts.append(f'<text x="{middle}" y="{_HEIGHT + 44}" text-anchor="middle">{below}</text>')
     label = "bivariate accuracy less its reference"
-    parts.append(f'<text transform="translate(14 {height - 60}) rotate(-90)">{label}</text></svg>')
+    parts.append(f'<text transform="translate(16 {_HEIGHT - 20}) rotate(-90)">{label}</text></svg>')
     return "\n".join(parts) + "\n"
 
 
-def _series(at: Any, found: list[tuple[float, float, str]], key: str, colour: str) -> list[str]:
-    """Return a line along one parameter, its ends named."""
-    along = [(x, y, name.removeprefix(f"{key}: ")) for x, y, name in found if name.startswith(f"{key}: ")]
-    places = [(*at(x, y), value) for x, y, value in along]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
-    ends = [
-        f'<text x="{x + 6:.1f}" y="{y - 6:.1f}" font-size="11" fill="{colour}">{key} {value}</text>'
-        for x, y, value in (places[0], places[-1])
+def _legend() -> list[str]:
+    """Return what the colours mean, and which way is better."""
+    entries = [("privacy, the presets", _PRESET, 6), *((key, colour, 4) for key, colour, _ in _LINES)]
+    entries.append(("honest, trees", _OTHER, 3))
+    parts, x = [], float(_LEFT)
+    for text, colour, radius in entries:
+        parts += [_circle(x + 6, 24, radius, colour), f'<text x="{x + 18:.0f}" y="28">{text}</text>']
+        x += 44 + 6.6 * len(text)
+    return [
+        *parts,
+        f'<text x="{2 * _WIDTH - 20}" y="28" text-anchor="end">better: up (accuracy), left (privacy)</text>',
     ]
-    line = f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-opacity=".6"/>'
-    return [line, *ends]
+
+
+def _circle(x: float, y: float, radius: float, colour: str) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}" stroke="#fff"/>'
+
+
+def _label(x: float, y: float, text: str, colour: str, anchor: str, size: int, bold: bool = False) -> str:
+    """Return a text with a white edge, so that lines behind it do not cross it out."""
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}"{weight} fill="{colour}" text-anchor="{anchor}"'
+        f' stroke="#fff" stroke-width="3" paint-order="stroke">{text}</text>'
+    )
+
+
+def _series(at: Any, found: list[tuple[float, float, str]], key: str, colour: str, beside: int) -> list[str]:
+    """Return a line along one parameter, its values at its points."""
+    along = [(*at(x, y), name.removeprefix(f"{key}: ")) for x, y, name in found if name.startswith(f"{key}: ")]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in along)
+    line = f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5" stroke-opacity=".7"/>'
+    dots = [_circle(x, y, 4, colour) for x, y, _ in along]
+    values = [_label(x, y + beside, value.removesuffix(".0"), colour, "middle", 10) for x, y, value in along]
+    return [line, *dots, *values]
 
 
 def _axes(at: Any, xs: tuple[float, float], ys: tuple[float, float]) -> list[str]:
@@ -270,9 +300,10 @@ def _axes(at: Any, xs: tuple[float, float], ys: tuple[float, float]) -> list[str
     step = 0.005 if ys[1] - ys[0] < 0.04 else 0.01
     for y in np.arange(np.ceil(ys[0] / step) * step, ys[1], step):
         (left, py), (right, _) = at(xs[0], y), at(xs[1], y)
-        stroke = "#94a3b8" if abs(y) < step / 2 else "#e2e8f0"
+        zero = abs(y) < step / 2
+        stroke, told = ("#64748b", "0") if zero else ("#e2e8f0", f"{y:+.3f}")
         lines.append(f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{py:.1f}" y2="{py:.1f}" stroke="{stroke}"/>')
-        lines.append(f'<text x="{left - 6:.1f}" y="{py + 4:.1f}" text-anchor="end">{y:+.3f}</text>')
+        lines.append(f'<text x="{left - 6:.1f}" y="{py + 4:.1f}" text-anchor="end">{told}</text>')
     return lines
 
 

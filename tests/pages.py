@@ -44,14 +44,14 @@ def prose(page: str) -> str:
 
 
 def lines(script: str) -> list[str]:
-    """Return the lines of a shell script, those that go on joined, without comments that fill a line."""
-    joined = script.replace("\\\n", " ").splitlines()
+    """Return the commands of a shell script, one a line or with a quote that goes on; no comments that fill a line."""
+    joined = re.findall(r"^(?:(?<=[ =])'[^']*'|[^\n])+$", script.replace("\\\n", " "), re.M)
     return [line for line in joined if line.strip() and not line.startswith("#")]
 
 
 def calls(script: str) -> Iterator[list[str]]:
     """Yield the words after ``synthcli`` of each command of a shell script that has it, but for those of ``make``."""
-    for line in script.replace("\\\n", " ").splitlines():
+    for line in lines(script):
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         for joined, words in groupby(lexer, key=lambda word: set(word) <= set("();<>|&")):

@@ -67,7 +67,11 @@ def test_every_file_beside_the_pages_is_shown_or_named_by_one() -> None:
 
 def test_readers_of_the_code_are_sent_to_pages_that_there_are() -> None:
     """Comments and messages name a page by its path from the project's root."""
-    files = [*(ROOT / "synthcli").rglob("*.py"), *(ROOT / "configs").glob("*.yaml"), *(ROOT / "benchmarks").rglob("*.py")]
+    files = [
+        *(ROOT / "synthcli").rglob("*.py"),
+        *(ROOT / "configs").glob("*.yaml"),
+        *(ROOT / "benchmarks").rglob("*.py"),
+    ]
     named = {name for path in files for name in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8"))}
     assert named
     assert sorted(name for name in named if not (ROOT / name).is_file()) == []

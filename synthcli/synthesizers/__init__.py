@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from synthcli.errors import ConfigError
+from synthcli.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
     from synthcli.synthesizers.protocol import Distributed, Filling, Synthesizer
@@ -28,7 +28,10 @@ KINDS: dict[str, str] = {
 
 
 def synthesizer_class(kind: str) -> type[Synthesizer]:
-    """Return the class of ``kind``, importing its module; raise ``ConfigError`` for a name not in ``KINDS``."""
+    """Return the class of ``kind``, importing its module.
+
+    Raises ``ConfigError`` for a name not in ``KINDS``, and ``EngineError`` where a library that it needs is missing.
+    """
     if kind not in KINDS:
         nearest = get_close_matches(kind, KINDS, n=1)
         raise ConfigError(
@@ -36,7 +39,13 @@ def synthesizer_class(kind: str) -> type[Synthesizer]:
             f"did you mean {nearest[0]!r}?" if nearest else "set synthesizer.kind to one of these",
         )
     module, _, name = KINDS[kind].partition(":")
-    return cast("type[Synthesizer]", getattr(import_module(module), name))
+    try:
+        return cast("type[Synthesizer]", getattr(import_module(module), name))
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"the kind {kind} needs {error.name}, which is not installed",
+            "install synthcli with all that it requires, or name a kind of its own: --synthesizer forest",
+        ) from error
 
 
 def filling_class(kind: str) -> type[Filling] | None:

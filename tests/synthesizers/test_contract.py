@@ -22,7 +22,7 @@ import pytest
 import torch
 
 import synthcli
-from synthcli.errors import BadTableError, ConfigError
+from synthcli.errors import BadTableError, ConfigError, EngineError
 from synthcli.forms import dtype_name
 from synthcli.schema import Column, Kind, Schema
 from synthcli.synthesizers import KINDS, synthesizer_class
@@ -469,3 +469,11 @@ def test_utc_is_written_as_it_came_in(many: pl.DataFrame) -> None:
     sampled = many["utc"]
     assert sampled.min() >= datetime(2013, 1, 1, tzinfo=UTC)  # type: ignore[operator]
     assert sampled.max() <= datetime(2014, 2, 1, tzinfo=UTC)  # type: ignore[operator]
+
+
+def test_a_kind_whose_library_is_missing_is_told_apart_from_one_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "far", "no_such_library:Far")
+    with pytest.raises(EngineError, match="the kind far needs no_such_library, which is not installed"):
+        synthesizer_class("far")
+    with pytest.raises(ConfigError, match="no known synthesizer"):
+        synthesizer_class("farther")
