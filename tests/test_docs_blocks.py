@@ -268,6 +268,12 @@ def test_an_output_is_held_against_what_was_printed() -> None:
     assert not shown(["rows 0", "at 0", "next y"], printed)
 
 
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "console" or b.page == "README.md"], ids=ids)
+def test_an_output_fits_a_terminal(block: Block) -> None:
+    wide = [line for line in block.text.splitlines() if len(line) > 80 and not line.startswith("$ ")]
+    assert block.language not in ("text", "console") or wide == []
+
+
 @pytest.fixture(scope="module")
 def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the sample flights were taken through the whole pipeline, as the pages have it."""

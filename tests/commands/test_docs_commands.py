@@ -157,3 +157,13 @@ def test_the_index_has_every_kind_of_error_beside_its_exit_code() -> None:
     rows = re.findall(r"^\| (\d+) \| [^|]*\| ([^|]*)\|$", prose(INDEX), re.M)
     told = {(kind, int(code)) for code, named in rows for kind in re.findall("`([a-z_]+)`", named)}
     assert told == kinds()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_options_and_keys_in_the_prose_are_known(page: str) -> None:
+    text = prose(page)
+    assert [".".join(path) for path in keys(text) if not known(path)] == []
+    for name, *words in (quoted.split() for quoted in re.findall(r"`synthcli ([a-z][^`]*)`", text)):
+        assert name in COMMANDS
+        options = {"--help"} | {option for parameter in load_command(name).params for option in parameter.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options, (name, words)
