@@ -52,7 +52,7 @@ def in_form(rows: list[str]) -> bool:
 
 
 def test_the_rows_that_are_shown_have_the_form_that_is_told_of() -> None:
-    shown = block("P-8174", "text")
+    shown = block("id,zip,age,member,since", "text")
     assert in_form(shown)
     assert not in_form([*shown[:-1], "P-8174,1002,,no,11.03.2020"])
 
