@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from examples import ROOT
+from typer.main import get_command
 
-from synthcli.app import COMMANDS, load_command
+from synthcli.app import COMMANDS, app, load_command
 
 #: Every page, as its path below the project's root.
 PAGES = ("README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/**/*.md"))))
@@ -62,8 +63,11 @@ def calls(script: str) -> Iterator[list[str]]:
 
 
 def parsed(words: list[str]) -> str:
-    """Let the command line's own parser read the words; raises what it raises, and returns the command's name."""
+    """Let the command line's own parser read the words, and return the command's name, if any."""
     name, *rest = words
+    if name.startswith("-"):
+        assert name in {option for parameter in get_command(app).params for option in parameter.opts}, name
+        return ""
     assert name in COMMANDS, f"{name} is no command"
     load_command(name).make_context(name, rest)
     return name
