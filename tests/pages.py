@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 from examples import ROOT
@@ -36,7 +37,7 @@ def blocks(page: str) -> list[Block]:
     """Return what stands in the page's fences, in order."""
     text = read(page)
     found = re.finditer(r"^ *```(\w*)\n(.*?)^ *```$", text, re.M | re.S)
-    return [Block(page, text.count("\n", 0, one.start()) + 1, one[1], one[2]) for one in found]
+    return [Block(page, text.count("\n", 0, one.start()) + 1, one[1], dedent(one[2])) for one in found]
 
 
 def prose(page: str) -> str:
