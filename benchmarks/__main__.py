@@ -198,6 +198,13 @@ def collapse(folder: Path) -> None:
     page(folder)
 
 
+def kinds(folder: Path) -> None:
+    """The kinds side by side on one division of census, as a Markdown table; about ten minutes."""
+    from benchmarks.forest import kinds as measure_kinds
+
+    measure_kinds()
+
+
 def forest_large(folder: Path) -> None:
     """Fitting a forest on a million rows, and drawing as many."""
     path = wide_table(folder / "million.parquet", 1_000_000, seed=1)
@@ -261,6 +268,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "forest": forest,
     "forest_large": forest_large,
     "balance": balance,
+    "kinds": kinds,
     "sample_memory": sample_memory,
     "scale_out": scale_out,
     "scale_large": scale_large,

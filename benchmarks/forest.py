@@ -65,6 +65,7 @@ class Case(NamedTuple):
 
 
 FIGURES = {
+    "uni": "accuracy.univariate",
     "biv": "accuracy.bivariate",
     "dcr": "privacy.dcr_share",
     "member": "privacy.membership_auc",
@@ -109,10 +110,12 @@ def measured(case: Case) -> dict[str, float]:
     figures = {
         short: value for short, name in FIGURES.items() if name in whole and (value := whole[name].value) is not None
     }
+    univariate = whole["accuracy.univariate"]
     bivariate, dcr = whole["accuracy.bivariate"], whole.get("privacy.dcr_share")
     for short in ("near", "exact"):
         if short in figures:
             figures[short] -= whole[FIGURES[short]].reference or 0.0
+    figures["uni_ref"] = univariate.reference if univariate.reference is not None else float("nan")
     figures["biv_ref"] = bivariate.reference if bivariate.reference is not None else float("nan")
     if dcr is not None and dcr.low is not None and dcr.high is not None:
         figures["dcr_se"] = (dcr.high - dcr.low) / 3.92
@@ -160,6 +163,30 @@ def goals() -> None:
         for figures in found.values():
             title = f"{kind}, {name}, {rows or 'half'}"
             print(f"{title:44s}" + "".join(f"{figures.get(n, float('nan')):9.4f}" for n in names), flush=True)
+
+
+#: Kinds side by side: how each is called, its kind, its parameters.
+KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("`forest`", "forest", {}),
+    ("`gaussian_copula`, `marginals: empirical`", "gaussian_copula", {"marginals": "empirical"}),
+    ("`gaussian_copula`, SDV's defaults", "gaussian_copula", {}),
+    ("`tvae`, 100 of SDV's 300 epochs", "tvae", {"epochs": 100}),
+    ("`ctgan`, 100 of SDV's 300 epochs", "ctgan", {"epochs": 100}),
+)
+
+
+def kinds() -> None:
+    """Print a Markdown table of the kinds on one division of census into halves, and what its real rows score."""
+    titles = ("univariate", "bivariate", "C2ST AUC", "utility AUC", "DCR share", "seconds to fit")
+    print(f"| kind | {' | '.join(titles)} |\n|---|{'---|' * len(titles)}", flush=True)
+    for title, kind, parameters in KINDS:
+        case = Case("census", None, kind, parameters, 1, ("accuracy", "similarity", "privacy", "utility"))
+        got = measured(case)
+        if kind == "forest":
+            real = (got["uni_ref"], got["biv_ref"], 0.5, got["trtr"], 0.5)
+            print("| *real rows* | " + " | ".join(f"{value:.3f}" for value in real) + " | |", flush=True)
+        shown = (got["uni"], got["biv"], got["c2st"], got["tstr"], got["dcr"])
+        print(f"| {title} | " + " | ".join(f"{value:.3f}" for value in shown) + f" | {got['fit_s']:.1f} |", flush=True)
 
 
 #: The grid of the balance: leaves from fine to coarse, prices from none to high, and the presets.
