@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -109,6 +110,28 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Write ``document`` as indented JSON with a final newline, atomically; NaN is refused, since JSON has none."""
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return what the JSON file says; raises as :func:`parse_json`, and ``OSError`` where there is none to be read."""
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what JSON says; raises ``ValueError`` for all else: NaN and numbers beyond a float, endless nesting too.
+
+    The files come from anyone, and whoever reads them foresees a ``ValueError`` and no ``RecursionError``.
+    """
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError("a number that JSON has not")
+    return value
 
 
 def sha256(path: Path) -> str:

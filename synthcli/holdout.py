@@ -6,7 +6,6 @@ as long as the folder lives, so parts written at different times still share no 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthcli.artifacts import atomic_path, write_json
+from synthcli.artifacts import atomic_path, read_json, write_json
 from synthcli.errors import BadTableError, HoldoutRowsError, MissingFileError
 from synthcli.rowkeys import Keys, TextKeys, row_keys
 from synthcli.schema import Schema
@@ -81,7 +80,7 @@ class SplitFolder:
         if not self.exists():
             raise MissingFileError(f"{self.record}: no split here", "run: synthcli split DATA")
         try:
-            data = json.loads(self.record.read_text(encoding="utf-8"))
+            data = read_json(self.record)
             return SplitRecord(SplitRule.from_dict(data["rule"]), Schema.from_dict(data["schema"]))
         except (ValueError, KeyError, TypeError) as error:
             raise BadTableError(

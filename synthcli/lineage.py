@@ -12,14 +12,13 @@ No time stamp is recorded: the same seed gives the same bytes here too.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from synthcli import __version__, remote
-from synthcli.artifacts import delivered, sha256, write_json
+from synthcli.artifacts import delivered, read_json, sha256, write_json
 from synthcli.tables.footer import parquet_footer
 
 SCHEMA_VERSION = 1
@@ -41,6 +40,12 @@ class Parent:
     real_share: float
     name: str
     rows: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no description of a table; it may come from anyone's file."""
+        words = isinstance(self.sha256, str | None) and isinstance(self.name, str)
+        if not words or not _is_count(self.rows) or not _consistent(self.kind, self.depth, self.real_share):
+            raise ValueError("no description of a table that another one was made from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +80,12 @@ class Lineage:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, such as synthetic rows at depth 0."""
-        consistent = {
-            "real": self.depth == 0 and self.real_share == 1,
-            "synthetic": self.depth >= 1 and self.real_share == 0,
-            "augmented": self.depth >= 1 and 0 <= self.real_share <= 1,
-        }
-        if not consistent.get(self.kind, False):
+        if not _consistent(self.kind, self.depth, self.real_share):
             raise ValueError(f"no lineage: {self.kind} at depth {self.depth} with a real share of {self.real_share}")
+        if not isinstance(self.generator, Mapping | None) or not isinstance(self.tool, str):
+            raise ValueError("no lineage: it names neither a generator nor a tool")
+        if self.seed is not None and not _is_count(self.seed):
+            raise ValueError("no lineage: its seed is no number")
 
     @property
     def is_real(self) -> bool:
@@ -112,6 +116,21 @@ class Lineage:
         """
         own = {name: data[name] for name in ("kind", "depth", "real_share", "generator", "seed", "tool")}
         return cls(**own, parents=tuple(Parent(**parent) for parent in data["parents"]))
+
+
+def _consistent(kind: str, depth: int, real_share: float) -> bool:
+    """Whether a table of this kind may be so deep and so real."""
+    if not _is_count(depth) or not isinstance(real_share, int | float):
+        return False
+    return {
+        "real": depth == 0 and real_share == 1,
+        "synthetic": depth >= 1 and real_share == 0,
+        "augmented": depth >= 1 and 0 <= real_share <= 1,
+    }.get(kind, False)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 class Known(NamedTuple):
@@ -267,9 +286,11 @@ def _from_sidecar(beside: Path, digest: str, name: str) -> tuple[Lineage | None,
     ``name`` is what messages call the sidecar.
     """
     try:
-        document = json.loads(beside.read_text(encoding="utf-8"))
-        lineage, rows, described = Lineage.from_dict(document), int(document["rows"]), str(document["sha256"])
+        document = read_json(beside)
+        lineage, rows, described = Lineage.from_dict(document), document["rows"], str(document["sha256"])
         supported = document["schema_version"] == SCHEMA_VERSION
+        if not _is_count(rows):
+            raise ValueError("no number of rows")
     except (OSError, ValueError, KeyError, TypeError):
         return None, None, f"{name}: is no lineage that this version of synthcli can read"
     if not supported:

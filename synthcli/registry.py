@@ -4,8 +4,9 @@ Under the output directory stand ``generators/0001/`` with a ``manifest.json`` b
 numbers, ``aliases.json`` (which number ``latest``, ``champion`` and ``previous`` mean) and ``events.jsonl`` (what
 happened when). A version is never edited once it is published; a folder without a manifest is none.
 
-Model files may be pickles, which execute code when opened. :func:`verify` compares every file with the manifest first.
-That detects damage, mix-ups and half-copied folders; against someone who can write the manifest too it is no defence.
+Model files may be pickles, which are programs. :func:`verify` compares every file with the manifest first. That detects
+damage, mix-ups and half-copied folders; against someone who can write the manifest too it is no defence:
+``synthesizers.pickled`` says what a pickle may name.
 
 This module knows files and names. It neither fits nor loads a generator, and it has no clock: callers say when.
 """
@@ -17,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -26,7 +28,7 @@ from typing import Any, NotRequired, TypedDict, Unpack
 
 from filelock import FileLock, Timeout
 
-from synthcli.artifacts import move_into_place, sha256, staging_folder, write_json
+from synthcli.artifacts import move_into_place, parse_json, read_json, sha256, staging_folder, write_json
 from synthcli.errors import BadTableError, LockHeldError, MissingFileError
 
 MANIFEST = "manifest.json"
@@ -184,7 +186,7 @@ def resolve(root: Path, reference: str | None = None) -> Version:
 def read(folder: Path) -> Version:
     """Return the version in ``folder``; raises ``BadTableError`` where its manifest cannot be read."""
     try:
-        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        data = read_json(folder / MANIFEST)
         # A version from before a field with a default has none of it.
         named = [field.name for field in fields(Manifest) if field.name in data or field.default is MISSING]
         manifest = Manifest(**{name: data[name] for name in named})
@@ -193,9 +195,28 @@ def read(folder: Path) -> Version:
         raise MissingFileError(f"{folder} has no {MANIFEST}", "run `synthcli fit` to make a generator") from None
     except (ValueError, KeyError, TypeError) as error:
         raise _no_manifest(folder) from error
-    if manifest.schema_version != 1 or not isinstance(manifest.version, int) or not isinstance(manifest.files, dict):
+    if not _sound(manifest):
         raise _no_manifest(folder)
     return Version(folder, manifest)
+
+
+def _sound(manifest: Manifest) -> bool:
+    """Whether what others rely on is what it should be; a folder may come from anyone."""
+    train, files = manifest.train, manifest.files
+    return (
+        manifest.schema_version == 1
+        and all(type(number) is int and number >= 0 for number in (manifest.version, manifest.seed))
+        and isinstance(manifest.fit_seconds, int | float)
+        and isinstance(manifest.notes, list)
+        and all(isinstance(word, str) for word in (manifest.kind, manifest.fingerprint, *manifest.notes))
+        and all(isinstance(each, dict) for each in (manifest.parameters, manifest.versions, train, files))
+        and all(isinstance(file, dict) and isinstance(file.get("sha256"), str) for file in files.values())
+        and isinstance(train.get("path"), str)
+        and type(train.get("rows")) is int
+        and isinstance(train.get("sha256"), str | None)
+        and isinstance(train.get("lineage", {}), dict)
+        and isinstance(manifest.selection, dict | None)
+    )
 
 
 def verify(version: Version) -> None:
@@ -210,6 +231,8 @@ def verify(version: Version) -> None:
             raise _untrusted(version, f"{name} is missing")
         if name not in listed:
             raise _untrusted(version, f"{name} is not in its manifest")
+        if not stat.S_ISREG((version.folder / name).lstat().st_mode):
+            raise _untrusted(version, f"{name} is a link, or no file at all")
         if sha256(version.folder / name) != listed[name]["sha256"]:
             raise _untrusted(version, f"{name} is not the file that was published (its SHA-256 differs)")
 
@@ -253,7 +276,7 @@ def aliases(root: Path) -> dict[str, int]:
     if not path.is_file():
         return {}
     try:
-        return {str(name): int(number) for name, number in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {str(name): int(number) for name, number in read_json(path).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise BadTableError(f"{path} is no list of aliases", "restore it, or remove it and fit again") from error
 
@@ -286,7 +309,7 @@ def events(root: Path) -> list[dict[str, Any]]:
     found = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            found.append(json.loads(line))
+            found.append(parse_json(line))
         except ValueError:
             continue
     return [event for event in found if isinstance(event, dict)]

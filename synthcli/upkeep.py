@@ -9,7 +9,6 @@ The folder holds no cell of a real table, but for ``references/``: counts and ha
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from synthcli.artifacts import sha256, write_json
+from synthcli.artifacts import read_json, sha256, write_json
 from synthcli.registry import fingerprint
 
 if TYPE_CHECKING:  # who only asks how things stand reads no table
@@ -132,7 +131,7 @@ def reference_file(root: Path, number: int) -> Path:
 def read(root: Path) -> State:
     """Return the state; an empty one where there is none or it cannot be read, so that everything is looked at anew."""
     try:
-        data = json.loads((folder(root) / "state.json").read_text(encoding="utf-8"))
+        data = read_json(folder(root) / "state.json")
         if data.pop("schema_version") != SCHEMA_VERSION:
             return State()
         state = State(**{**data, "files": tuple(SourceFile(**file) for file in data["files"])})

@@ -5,7 +5,6 @@ A case lies in a folder as long as its simulation lasts; the training rows and t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -14,7 +13,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from synthcli.artifacts import atomic_path, write_json
+from synthcli.artifacts import atomic_path, read_json, write_json
 from synthcli.collapse.ruler import Ruler
 from synthcli.config import Constraint, ProtectionSection
 from synthcli.config.models import CONSTRAINTS
@@ -107,7 +106,7 @@ class Case:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote."""
-        document = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+        document = read_json(folder / "case.json")
         return cls(
             pl.read_ipc(folder / "train.arrow"),
             pl.read_ipc(folder / "holdout.arrow"),

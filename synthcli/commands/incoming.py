@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from synthcli.artifacts import read_json
 from synthcli.commands.dividing import Divided, divide
 from synthcli.commands.inputs import check_target, open_data
 from synthcli.commands.learning import check_constraints
@@ -186,7 +186,7 @@ def _check_repeats(run: Run, table: pl.DataFrame, folder: SplitFolder, rule: Spl
 def columns_since(version: Version, now: Schema) -> tuple[str, ...]:
     """Return what is new about the columns since the version was fitted; nothing where its schema cannot be read."""
     try:
-        then = Schema.from_dict(json.loads((version.folder / "schema.json").read_text(encoding="utf-8")))
+        then = Schema.from_dict(read_json(version.folder / "schema.json"))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
     return schema_changes(then, now)

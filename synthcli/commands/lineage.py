@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,8 +79,10 @@ def _trains(out: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _document(path: Path) -> Mapping[str, Any]:
+    from synthcli.artifacts import read_json
+
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(read_json(path))
     except (OSError, ValueError, TypeError):
         return {}
 

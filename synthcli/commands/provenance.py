@@ -148,7 +148,12 @@ def sample_lineage(version: Version, seed: int) -> Lineage:
     """Return the lineage of rows that the version draws with ``seed``."""
     manifest = version.manifest
     train = manifest.train
-    learned = Lineage.from_dict(train["lineage"]) if "lineage" in train else real()
+    try:
+        learned = Lineage.from_dict(train["lineage"]) if "lineage" in train else real()
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadTableError(
+            f"generator {version.folder}: its manifest does not tell what it learned from", "fit again: synthcli fit"
+        ) from error
     parent = learned.as_parent(Path(train["path"]).name, int(train["rows"]), train.get("sha256"))
     generator = {"kind": manifest.kind, "version": version.number, "fingerprint": manifest.fingerprint}
     return of_sample(parent, generator=generator, seed=seed)

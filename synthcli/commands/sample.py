@@ -359,11 +359,9 @@ def _check_rejection(settings: Config, version: Version) -> None:
 
 def _schema(version: Version) -> Schema:
     """Return the generator's schema, without opening its model."""
-    import json
+    from synthcli.synthesizers.assembly import stored_schema
 
-    from synthcli.schema import Schema
-
-    return Schema.from_dict(json.loads((version.folder / "schema.json").read_text(encoding="utf-8")))
+    return stored_schema(version.folder)
 
 
 def _conditions(run: Run, settings: Config, schema: Schema, rows: int | None, where: list[str], learned: int) -> Asked:

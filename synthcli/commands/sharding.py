@@ -12,7 +12,6 @@ record in a state folder, from which a run that was killed goes on; the data set
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -29,7 +28,7 @@ from uuid import uuid4
 import numpy as np
 
 from synthcli import remote
-from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path, own_prefix, sha256, write_json
+from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path, own_prefix, parse_json, read_json, sha256, write_json
 from synthcli.commands.conditions import Account, Group, chunks
 from synthcli.commands.drawing import Asked, drawn
 from synthcli.commands.matches import Matches
@@ -217,7 +216,7 @@ class State:
     def begun(self) -> Mapping[str, Any] | None:
         """Return the plan of the run that was here before, ``None`` where there was none."""
         try:
-            plan = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
+            plan = read_json(self.folder / _PLAN)
             return plan if isinstance(plan, dict) else None
         except (OSError, ValueError):
             return None
@@ -371,7 +370,7 @@ class Prefix:
         """Whether a part is there with this SHA-256, as the lineage beside it says."""
         url = remote.joined(self.url, name)
         try:
-            said = json.loads(remote.read_bytes(f"{url}{SIDECAR}"))["sha256"]
+            said = parse_json(remote.read_bytes(f"{url}{SIDECAR}"))["sha256"]
         except (MissingFileError, ValueError, KeyError, TypeError):
             return False
         return bool(said == digest) and remote.exists(url)

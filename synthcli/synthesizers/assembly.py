@@ -7,8 +7,8 @@ pattern and free text comes out empty, since neither can be learned safely.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, cast
@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from synthcli.artifacts import write_json
+from synthcli.artifacts import DAMAGED_ARRAYS, read_json, write_json
 from synthcli.config import Constraint
 from synthcli.errors import BadTableError, ConfigError
 from synthcli.forms import dtype_name, polars_dtype
@@ -161,15 +161,37 @@ class TableGenerator:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what :meth:`save` wrote. The files may be pickles: check them first (``registry.verify``)."""
-        document = json.loads((folder / "generator.json").read_text(encoding="utf-8"))
-        return cls(
-            Schema.from_dict(json.loads((folder / "schema.json").read_text(encoding="utf-8"))),
-            document["kind"],
-            synthesizer_class(document["kind"]).load(folder / "model"),
-            Coordinates.from_dict(document["coordinates"]),
-            {name: identifiers.from_dict(pattern) for name, pattern in document["ids"].items()},
-        )
+        """Read what :meth:`save` wrote. The files may be pickles: check them first (``registry.verify``).
+
+        Raises ``BadTableError`` for files that are no generator's.
+        """
+        with _readable(folder):
+            document = read_json(folder / "generator.json")
+            return cls(
+                Schema.from_dict(read_json(folder / "schema.json")),
+                document["kind"],
+                synthesizer_class(document["kind"]).load(folder / "model"),
+                Coordinates.from_dict(document["coordinates"]),
+                {name: identifiers.from_dict(pattern) for name, pattern in document["ids"].items()},
+            )
+
+
+def stored_schema(folder: Path) -> Schema:
+    """Return a stored generator's schema without opening its model; raises ``BadTableError`` as loading does."""
+    with _readable(folder):
+        return Schema.from_dict(read_json(folder / "schema.json"))
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Tell what a stranger's or damaged files raise in one sentence, without what is in them."""
+    try:
+        yield
+    except (*DAMAGED_ARRAYS, AttributeError, ArithmeticError, LookupError, pl.exceptions.PolarsError) as error:
+        raise BadTableError(
+            f"{folder}: its files are no generator's that this version of synthcli can read ({type(error).__name__})",
+            "fit again with `synthcli fit`, or restore the folder from a copy",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

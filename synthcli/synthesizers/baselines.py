@@ -6,7 +6,6 @@ bootstrap hands out whole real rows. Both know their conditional law and complet
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from synthcli.artifacts import write_json
+from synthcli.artifacts import read_json, write_json
 from synthcli.errors import BadTableError
 from synthcli.schema import Kind, Schema
 from synthcli.seeds import generator, stage_seed
@@ -171,7 +170,7 @@ class Independent:
         """Read what :meth:`save` wrote."""
         cell, rows = (pl.read_parquet(folder / _FILES[part]) for part in ("cell", "rows"))
         cells = {name: pl.DataFrame({"cell": cell[name][0], "rows": rows[name][0]}) for name in cell.columns}
-        columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        columns = read_json(folder / "columns.json")
         return cls(cells, tuple(columns["discrete"]))
 
 

@@ -13,7 +13,6 @@ so that neither the machine's cores nor its GPU change what comes out.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import pickle
 import random
@@ -36,12 +35,12 @@ import polars as pl
 import torch
 from ctgan.data_transformer import DataTransformer
 from numpy.typing import NDArray
+from sdv._utils import check_synthesizer_version
 from sdv.metadata import Metadata
 from sdv.single_table import CopulaGANSynthesizer, CTGANSynthesizer, GaussianCopulaSynthesizer, TVAESynthesizer
-from sdv.utils import load_synthesizer
 from threadpoolctl import threadpool_limits
 
-from synthcli.artifacts import write_json
+from synthcli.artifacts import read_json, write_json
 from synthcli.config import generators
 from synthcli.errors import BadTableError, ConfigError, EngineError, SynthcliError
 from synthcli.schema import Schema
@@ -52,6 +51,7 @@ from synthcli.synthesizers.boundary import Boundary, Constant, Levels, put_in
 from synthcli.synthesizers.latent import draw_given_some
 from synthcli.synthesizers.marginals import Interval, Marginals
 from synthcli.synthesizers.marginals import learn as learn_marginals
+from synthcli.synthesizers.pickled import read_pickle
 from synthcli.synthesizers.protocol import Completed, Progress
 from synthcli.synthesizers.training import Curve, Losses, Watch, stopped
 
@@ -154,14 +154,14 @@ class GaussianCopula:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what :meth:`save` wrote; ``model.pkl`` is a pickle, which executes code as it is read."""
-        boundary = Boundary.from_dict(json.loads((folder / "boundary.json").read_text(encoding="utf-8")))
+        """Read what :meth:`save` wrote; ``model.pkl`` is a pickle, of which ``pickled`` lets SDV's models through."""
+        boundary = Boundary.from_dict(read_json(folder / "boundary.json"))
         if not boundary.learned:
             return cls(boundary, None, None)
         marginals = folder / "marginals.json"
-        known = Marginals.from_dict(json.loads(marginals.read_text(encoding="utf-8"))) if marginals.is_file() else None
+        known = Marginals.from_dict(read_json(marginals)) if marginals.is_file() else None
         with _engine("loading", 0):
-            return cls(boundary, known, load_synthesizer(folder / "model.pkl"))
+            return cls(boundary, known, _stored_model(folder, GaussianCopulaSynthesizer))
 
     @property
     def _columns(self) -> tuple[str, ...]:
@@ -309,12 +309,12 @@ class _Neural:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what :meth:`save` wrote; ``model.pkl`` is a pickle, which executes code as it is read."""
-        boundary = Boundary.from_dict(json.loads((folder / "boundary.json").read_text(encoding="utf-8")))
+        """Read what :meth:`save` wrote; ``model.pkl`` is a pickle, of which ``pickled`` lets SDV's models through."""
+        boundary = Boundary.from_dict(read_json(folder / "boundary.json"))
         if not boundary.learned:
             return cls(boundary, None, Curve(cls.losses))
         with _engine("loading", 0, cls.__name__):
-            model = load_synthesizer(folder / "model.pkl")
+            model = _stored_model(folder, cls.engine)
             model._model.set_device(torch.device("cpu"))  # it looks for a GPU as it is read
         return cls(boundary, model, Curve.from_csv((folder / "losses.csv").read_text(encoding="utf-8")))
 
@@ -632,6 +632,15 @@ def _crossings(network: Any) -> list[Any]:
     transformer = network.transformer if hasattr(network, "transformer") else network._transformer
     found: list[Any] = transformer._column_transform_info_list
     return found
+
+
+def _stored_model(folder: Path, engine: Any) -> Any:
+    """Return the model that was saved in ``folder``; refuses what is none, or one of a newer SDV."""
+    model = read_pickle(folder / "model.pkl")
+    if type(model) is not engine:
+        raise BadTableError(f"{folder / 'model.pkl'}: it holds no {engine.__name__}", "fit again with `synthcli fit`")
+    check_synthesizer_version(model)
+    return model
 
 
 class _Pickler(pickle.Pickler):

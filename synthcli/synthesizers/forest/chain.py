@@ -6,7 +6,6 @@ from nor which cells of two pools belong together. They are JSON and npz; nothin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from synthcli.artifacts import write_json
+from synthcli.artifacts import read_json, write_json
 from synthcli.config import Forest as Parameters
 from synthcli.errors import BadTableError, ConfigError
 from synthcli.schema import Schema
@@ -164,7 +163,7 @@ class Forest:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote."""
-        document = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        document = read_json(folder / "columns.json")
         return cls(Boundary.from_dict(document["boundary"]), storage.read(folder / "forest.npz", document["links"]))
 
 

@@ -68,6 +68,7 @@ def _links(arrays: Mapping[str, NDArray[Any]], described: Sequence[Mapping[str, 
     trees = []
     for at in range(len(arrays["nodes"])):
         structure = Structure(whole["left"][at], whole["right"][at], whole["feature"][at], node["threshold"][at])
+        _check_leads_down(structure, len(columns[at]))
         order = tuple(ranks[rank] if arrays["levels"][rank] else None for rank in per_tree[at])
         stretch = node["start"][at], node["end"][at]
         strength = float(arrays["strength"][at])
@@ -78,6 +79,15 @@ def _links(arrays: Mapping[str, NDArray[Any]], described: Sequence[Mapping[str, 
         links.append(Link(link["name"], found, tuple(trees[tree : tree + link["trees"]])))
         number, tree = number + link["number"], tree + link["trees"]
     return tuple(links)
+
+
+def _check_leads_down(tree: Structure, features: int) -> None:
+    """Raise ``ValueError`` for nodes that are no tree: the walk down them is compiled and believes what it is given."""
+    place, inner = np.arange(len(tree.left)), tree.left >= 0
+    first, last = np.minimum(tree.left, tree.right), np.maximum(tree.left, tree.right)
+    below = (place < first) & (last < len(place)) & (tree.feature >= 0) & (tree.feature < features)
+    if not len(place) or not (np.where(inner, below, last < 0) & (len(tree.right) == len(place))).all():
+        raise ValueError("the nodes of a stored tree do not lead down")
 
 
 def _joined(parts: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
