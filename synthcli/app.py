@@ -24,7 +24,7 @@ from synthcli import __version__
 from synthcli.commands.envelope import error_document, print_document
 from synthcli.commands.running import ClosedPipeError
 from synthcli.errors import EngineError, SynthcliError, UsageError, no_room
-from synthcli.progress import log_line
+from synthcli.progress import log_line, visible, visible_lines
 
 #: Every command with its one line of help, in the order of the pipeline; each lives in the module of its name.
 COMMANDS = {
@@ -183,15 +183,16 @@ def _chained(error: SynthcliError, cause: BaseException) -> SynthcliError:
 
 def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        sys.stderr.write(visible_lines("".join(traceback.format_exception(error))))
     name = "synthcli" if command == "synthcli" else f"synthcli {command}"
     if "--log-json" in arguments:
         log_line(command, "error", error.message, hint=error.hint)
     elif _quiet(arguments):  # one line, as cron's mail and a log of many runs want it
         told = "; ".join(part for text in (error.message, error.hint) for part in text.splitlines() if part)
-        sys.stderr.write(f"{name}: {told}\n")
+        sys.stderr.write(f"{name}: {visible(told)}\n")
     else:
-        sys.stderr.write(f"{name}: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+        told = f"{name}: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")
+        sys.stderr.write(f"{visible_lines(told)}\n")
     if "--json" in arguments:
         print_document(error_document(command, error))
     return error.exit_code

@@ -82,8 +82,8 @@ class Lineage:
         """Refuse what contradicts itself, such as synthetic rows at depth 0."""
         if not _consistent(self.kind, self.depth, self.real_share):
             raise ValueError(f"no lineage: {self.kind} at depth {self.depth} with a real share of {self.real_share}")
-        if not isinstance(self.generator, Mapping | None) or not isinstance(self.tool, str):
-            raise ValueError("no lineage: it names neither a generator nor a tool")
+        if not isinstance(self.tool, str) or not (self.generator is None or _names_generator(self.generator)):
+            raise ValueError("no lineage: it names no tool, or something that is no generator")
         if self.seed is not None and not _is_count(self.seed):
             raise ValueError("no lineage: its seed is no number")
 
@@ -127,6 +127,11 @@ def _consistent(kind: str, depth: int, real_share: float) -> bool:
         "synthetic": depth >= 1 and real_share == 0,
         "augmented": depth >= 1 and 0 <= real_share <= 1,
     }.get(kind, False)
+
+
+def _names_generator(named: Mapping[str, Any]) -> bool:
+    version = named["version"]
+    return isinstance(named["kind"], str) and (version is None or _is_count(version))
 
 
 def _is_count(value: object) -> bool:

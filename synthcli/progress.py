@@ -7,6 +7,7 @@ object a line with ``--log-json``. Quiet silences everything but warnings.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+#: What JSON may hold as it is and a terminal should not: control characters, and signs that turn or hide text.
+_UNPRINTED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 @dataclass
@@ -50,7 +54,7 @@ class Log:
         if self.as_json:
             self._write("error", message)
         else:
-            sys.stderr.write(f"synthcli {self.command}: {message}\n")
+            sys.stderr.write(f"synthcli {self.command}: {visible_lines(message)}\n")
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
@@ -68,14 +72,37 @@ class Log:
         if self.as_json:
             log_line(self.command, level, message)
         else:
-            sys.stderr.write(f"warning: {message}\n" if level == "warning" else f"{message}\n")
+            shown = visible(message)
+            sys.stderr.write(f"warning: {shown}\n" if level == "warning" else f"{shown}\n")
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with line ends, lone surrogates and whatever else does not print as escapes: one line.
+
+    Names of files and columns come from anyone, and a terminal obeys some of what does not print.
+
+    >>> visible("age\\n")
+    'age\\\\n'
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+
+
+def visible_lines(text: str) -> str:
+    """Return ``text`` with every line of it as :func:`visible` shows it."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def json_text(document: Any, *, indent: int | None = None) -> str:
+    """Return ``document`` as JSON that is fit for a terminal: what does not print is escaped in it too."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def log_line(command: str, level: str, message: str, **more: Any) -> None:
     """Write one log line as a JSON object to stderr, with the time in UTC."""
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": moment, "level": level, "command": command, "message": message, **more}
-    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stderr.write(json_text(line) + "\n")
 
 
 @dataclass

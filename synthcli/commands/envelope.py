@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthcliError
+from synthcli.progress import json_text
 
 SCHEMA_VERSION = 1
 
@@ -42,4 +42,4 @@ def error_document(command: str, error: SynthcliError) -> dict[str, Any]:
 
 def print_document(content: Mapping[str, Any]) -> None:
     """Print the document to stdout as one line-broken JSON text."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(content, indent=2) + "\n")

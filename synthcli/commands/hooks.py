@@ -54,7 +54,7 @@ def _followed(run: Run, words: Sequence[str], where: Path, environment: Mapping[
         ) as process:  # fmt: skip
             try:
                 for line in process.stdout or ():
-                    run.log.info(line.rstrip())
+                    run.log.info(line.rstrip().expandtabs())
                 return process.wait()
             except BaseException:  # interrupted: the command goes too
                 process.terminate()

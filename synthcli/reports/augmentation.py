@@ -14,8 +14,9 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
+from synthcli.progress import visible
 from synthcli.reports.terminal import facts_report, plain_table
-from synthcli.reports.words import number, visible
+from synthcli.reports.words import number
 
 Row = Mapping[str, Any]
 #: What is told of a metric in a table's head.

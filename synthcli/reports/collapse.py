@@ -17,6 +17,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from synthcli.progress import visible
 from synthcli.reports.augmentation import InputTable, signed
 from synthcli.reports.collapse_words import (
     LEGEND,
@@ -38,7 +39,7 @@ from synthcli.reports.collapse_words import (
     span_words,
 )
 from synthcli.reports.terminal import facts_report, plain_table
-from synthcli.reports.words import MARKS, visible
+from synthcli.reports.words import MARKS
 
 Row = Mapping[str, Any]
 Verdict = Literal["stable", "degraded-plateau", "collapsing", "inconclusive"]

@@ -14,10 +14,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from synthcli.progress import visible
 from synthcli.reports.markdown import code, plain, table
 from synthcli.reports.outcomes import subject
 from synthcli.reports.terminal import plain_table
-from synthcli.reports.words import ARROWS, number, visible
+from synthcli.reports.words import ARROWS, number
 
 Row = Mapping[str, Any]
 _STYLES = {"regression": "bold red", "worse": "bold red", "no_regression": "bold green", "better": "green"}

@@ -9,13 +9,15 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from synthcli.progress import visible
+
 
 def family_report(node: Mapping[str, Any]) -> RenderableType:
     """Render the tree that ``synthcli lineage`` made; a file without a record says so."""
     if node["kind"] is None:
         return Text(
-            f"{node['file']}: nothing is known about its origin; it is taken for real rows by declaration of whoever "
-            "brings it"
+            f"{visible(node['file'])}: nothing is known about its origin; it is taken for real rows by declaration of "
+            "whoever brings it"
         )
     return _branch(Tree(_label(node)), node)
 
@@ -35,4 +37,4 @@ def _label(node: Mapping[str, Any]) -> Text:
         # What an augmentation draws with is fitted for it alone and has no version.
         version = "" if generator["version"] is None else f" version {generator['version']:04d}"
         facts.append(f"{generator['kind']}{version}, seed {node['seed']}")
-    return Text.assemble((str(node["file"]), "bold"), "  ", ", ".join(facts))
+    return Text.assemble((visible(node["file"]), "bold"), "  ", visible(", ".join(facts)))

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
 
+from synthcli.progress import visible
 from synthcli.reports.outcomes import Gate, Outcome, explanation, outcomes, subject
-from synthcli.reports.words import visible
 
 SUITE = "synthcli validate"
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from synthcli.progress import visible
 from synthcli.reports.outcomes import failures
-from synthcli.reports.words import checks, gate_figures, number, told_apart, visible
+from synthcli.reports.words import checks, gate_figures, number, told_apart
 
 _MARKS = {"": "", "pass": "pass", "fail": "**FAIL**", "warn": "**warn**", "not_measured": "not measured"}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}

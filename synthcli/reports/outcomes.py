@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from synthcli.reports.words import gate_figures, meaning, visible
+from synthcli.progress import visible
+from synthcli.reports.words import gate_figures, meaning
 
 Outcome = Literal["passed", "stopped", "warned", "skipped"]
 Gate = Mapping[str, Any]

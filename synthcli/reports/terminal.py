@@ -13,6 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from synthcli.progress import visible
 from synthcli.reports.words import (
     ARROWS,
     EXCESS,
@@ -27,7 +28,6 @@ from synthcli.reports.words import (
     names_by_reason,
     number,
     told_apart,
-    visible,
 )
 
 _STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}

@@ -23,9 +23,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from synthcli.progress import visible
 from synthcli.reports.augmentation import signed
 from synthcli.reports.terminal import plain_table
-from synthcli.reports.words import MARKS, MEANINGS, number, visible
+from synthcli.reports.words import MARKS, MEANINGS, number
 
 Row = Mapping[str, Any]
 _GOOD, _BAD, _CARE = "bold green", "bold red", "bold yellow"

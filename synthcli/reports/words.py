@@ -33,15 +33,6 @@ ARROWS = {"higher": " ↑", "lower": " ↓", "target": ""}
 MARKS = {"": "", "pass": "pass", "fail": "FAIL", "warn": "warn", "not_measured": "n/m"}
 
 
-def visible(text: str) -> str:
-    """Return ``text`` with line ends, lone surrogates and whatever else does not print as escapes: one line.
-
-    >>> visible("age\\n")
-    'age\\\\n'
-    """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
-
-
 def checks(gates: Sequence[Gate]) -> str:
     """Return how many gates there are and what they came to: ``31 checks 28 hold, 2 failed, 1 not applicable``."""
     counts = {
