@@ -85,7 +85,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a text table is written, so that output can be written alike."""
+    """How a text table is written, so that output can be written alike.
+
+    No source has ``escape_formulas``; where output has it, text that a spreadsheet would compute gets an apostrophe.
+    """
 
     encoding: str = "utf-8"
     bom: bool = False
@@ -93,6 +96,7 @@ class Dialect:
     quote: str = '"'
     decimal_comma: bool = False
     newline: str = "\n"
+    escape_formulas: bool = False
 
 
 @dataclass(frozen=True, slots=True)

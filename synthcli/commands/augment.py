@@ -366,7 +366,7 @@ def _written(
     artifacts: dict[str, Path] = {}
     for number, made in enumerate(tables if passed else ()):
         with run.log.phase("write"):
-            output, wrote = _table(case, made, number)
+            output, wrote = _table(run, case, made, number)
         outputs.append(output)
         artifacts |= {name if not number else f"{name}-{number + 1}": path for name, path in wrote.items()}
     _remove_others(folder, [Path(output["path"]) for output in outputs])
@@ -437,12 +437,14 @@ def _document(
     )
 
 
-def _table(case: Case, made: Augmented, number: int) -> tuple[dict[str, Any], dict[str, Path]]:
+def _table(run: Run, case: Case, made: Augmented, number: int) -> tuple[dict[str, Any], dict[str, Path]]:
     """Write an augmented table with its lineage and its sketch; return what the report and the user are told."""
     from synthcli.artifacts import sha256
     from synthcli.augmentation.recipe import origin_column
+    from synthcli.commands.provenance import warn_of_formulas
     from synthcli.lineage import write_sidecar
     from synthcli.tables import write_batches
+    from synthcli.tables.write import formula_cells, formula_names, with_formulas_escaped
 
     settings, schema, format = case.settings, case.learned.schema, case.settings.augment.format
     target = case.out / "augment" / f"augmented{f'-{number + 1}' if number else ''}.{format}"
@@ -450,9 +452,14 @@ def _table(case: Case, made: Augmented, number: int) -> tuple[dict[str, Any], di
     table = made.table
     if settings.augment.origin:
         table, schema = table.with_columns(origin_column(made.origin, ORIGIN)), _with_origin(schema)
+    schema = with_formulas_escaped(schema, settings.augment.escape_formulas)
     rows = write_batches(iter([table]), schema, target, format=format, metadata=lineage.metadata())
     digest = sha256(target)
     artifacts = {"augmented": target, "lineage": write_sidecar(target, lineage, rows, digest)}
+    if format == "csv":
+        warn_of_formulas(
+            run, formula_cells(table, schema) + formula_names(schema), "--set augment.escape_formulas=true"
+        )
     sketch = _sketch(case, made, digest, lineage.depth)
     artifacts |= {} if sketch is None else {"sketch": sketch}
     return {"path": str(target), "rows": rows, "sha256": digest}, artifacts
@@ -467,8 +474,10 @@ def _sketch(case: Case, made: Augmented, digest: str, depth: int) -> Path | None
     from synthcli.holdout import SplitFolder
     from synthcli.rowkeys import row_keys
     from synthcli.sketches import write
+    from synthcli.tables.write import with_formulas_escaped
 
-    emission = Emission(case.learned.schema, case.settings.augment.format)
+    section = case.settings.augment
+    emission = Emission(with_formulas_escaped(case.learned.schema, section.escape_formulas), section.format)
     for _ in emission.noted(iter([made.table.filter(pl.Series(made.origin != code(Origin.REAL)))])):
         pass
     if not emission.rows:

@@ -23,7 +23,7 @@ from synthcli.sketches import EMITTED_KEYS, Bottom, Contamination, KeyStream, Sk
 from synthcli.sketches import read as read_sketch
 from synthcli.tables.files import Part
 from synthcli.tables.files import resolve as resolve_files
-from synthcli.tables.write import as_written
+from synthcli.tables.write import as_written, formula_cells, formula_names
 
 #: Rows whose keys are computed at a time.
 _BATCH = 1 << 17
@@ -124,12 +124,21 @@ def _readable(run: Run, paths: Iterable[Path]) -> Iterator[Sketch]:
 
 @dataclass
 class Emission:
-    """Rows on their way to a file: :meth:`noted` passes them on and remembers their keys, in bounded memory."""
+    """Rows on their way to a file: :meth:`noted` passes them on and remembers their keys, in bounded memory.
+
+    ``formulas`` counts what of CSV output a spreadsheet would compute.
+    """
 
     schema: Schema
     format: Literal["parquet", "csv", "jsonl"]
     keys: Bottom = field(default_factory=lambda: Bottom(EMITTED_KEYS))
     rows: int = 0
+    formulas: int = 0
+
+    def __post_init__(self) -> None:
+        """Count the names of columns too."""
+        if self.format == "csv":
+            self.formulas += formula_names(self.schema)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -141,7 +150,18 @@ class Emission:
         for batch in batches:
             self.keys = self.keys.add(row_keys(as_written(batch, self.schema, self.format), self.columns))
             self.rows += batch.height
+            if self.format == "csv":
+                self.formulas += formula_cells(batch, self.schema)
             yield batch
+
+
+def warn_of_formulas(run: Run, found: int, remedy: str) -> None:
+    """Say how much of a CSV file looks like a formula, and what ``remedy`` does about it."""
+    if found:
+        run.log.warn(
+            f"{found:,} cells or names of columns begin as a formula does, and a spreadsheet would compute them: "
+            f"{remedy} puts an apostrophe before each"
+        )
 
 
 def sample_lineage(version: Version, seed: int) -> Lineage:

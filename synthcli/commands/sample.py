@@ -76,6 +76,9 @@ def sample(
     partial: Annotated[
         bool, typer.Option("--partial", help="Write the rows that can be made where others cannot.")
     ] = False,
+    escape_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="CSV: put ' before text that a spreadsheet would compute.")
+    ] = False,
     shards: Annotated[
         int | None, typer.Option(min=1, help="Write a folder of so many Parquet files, drawn side by side.")
     ] = None,
@@ -87,10 +90,12 @@ def sample(
 
     _check_options(run, output, rows, where, given)
     _check_shards(shards, workers, output, format, given)
+    _check_escaping(escape_formulas, "parquet" if shards else None)
     settings = run.settings(
         sample__rows=rows,
         sample__seed=run.seed,
         sample__format="parquet" if shards else format.value if format else None,
+        sample__escape_formulas=escape_formulas or None,
         run__workers=as_workers(workers),
     )
     out = Path(settings.run.output_dir)
@@ -101,6 +106,7 @@ def sample(
         return _data_set(run, settings, out, version, shards, output, rows, where or [], partial)
     seed = _seed(settings)
     target, chosen = _target(output, format is not None, settings, out)
+    _check_escaping(escape_formulas, chosen)
     _spare_inputs(target, settings, out, given)
     schema = _schema(version)
     asked = (
@@ -300,14 +306,22 @@ def _emitted(
 ) -> tuple[dict[str, Any], dict[str, Path | str]]:
     """Draw the rows, write them with their lineage, and keep their sketch; the version's files have been verified."""
     from synthcli.commands.drawing import drawn, lacking
-    from synthcli.commands.provenance import Emission, emission_sketch, sample_lineage, training_file
+    from synthcli.commands.provenance import (
+        Emission,
+        emission_sketch,
+        sample_lineage,
+        training_file,
+        warn_of_formulas,
+    )
     from synthcli.sketches import write as write_sketch
     from synthcli.synthesizers.assembly import TableGenerator
+    from synthcli.tables.write import with_formulas_escaped
 
     matches = _matches(run, settings, version, _schema(version), chosen)
     with run.log.phase("load"):
         model = TableGenerator.load(version.folder)
-    emission, lineage = Emission(model.schema, chosen), sample_lineage(version, seed)
+    emission = Emission(with_formulas_escaped(model.schema, settings.sample.escape_formulas), chosen)
+    lineage = sample_lineage(version, seed)
 
     def keep(digest: str) -> Path:
         with run.log.phase("sketch"):
@@ -319,6 +333,7 @@ def _emitted(
     with run.log.phase("sample") as phase:
         rows = drawn(model, asked, matches, seed, tries, partial)
         wrote, digest = _write(emission.noted(_told(rows, asked, phase)), emission, lineage, target, keep)
+    warn_of_formulas(run, emission.formulas, "--escape-formulas")
     if not asked.account.complete:
         run.log.warn(lacking(asked, matches, tries))
     found = {"training_matches": matches.result()} if matches is not None else {}
@@ -440,6 +455,16 @@ def _check_shards(
     if given is not None:
         raise UsageError(
             "--given and --shards exclude each other: a table is completed in its own order", "leave --shards out"
+        )
+
+
+def _check_escaping(asked: bool, chosen: FormatName | None) -> None:
+    """Raise ``UsageError`` for ``--escape-formulas`` with a format that no spreadsheet computes."""
+    from synthcli.errors import UsageError
+
+    if asked and chosen not in (None, "csv"):
+        raise UsageError(
+            f"--escape-formulas: the output is {chosen}, in which nothing is computed", "leave it out, or write CSV"
         )
 
 

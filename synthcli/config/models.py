@@ -209,6 +209,14 @@ class ProtectionSection(Section):
     )
 
 
+#: The same in all sections that write CSV.
+ESCAPE_FORMULAS = Field(
+    default=False,
+    description="CSV output: whether text that a spreadsheet would compute (it begins with = + - @ or a tab) gets "
+    "an apostrophe in front.",
+)
+
+
 class SampleSection(Section):
     """What is drawn from a generator, and how it is written."""
 
@@ -225,6 +233,7 @@ class SampleSection(Section):
         default=False,
         description="Whether rows that equal a training record which occurs once are drawn again, and counted.",
     )
+    escape_formulas: bool = ESCAPE_FORMULAS
 
 
 def _typed_keys(value: Any) -> Any:
@@ -298,6 +307,7 @@ class AugmentSection(Section):
         description="impute: completed tables to make; from several, statistics are pooled by Rubin's rules.",
     )
     format: Literal["parquet", "csv"] = Field(default="parquet", description="The file format of the augmented table.")
+    escape_formulas: bool = ESCAPE_FORMULAS
     origin: bool = Field(
         default=True, description="Whether the column `_origin` says of each row: real, synthetic or imputed."
     )

@@ -1,7 +1,8 @@
 """Tables to files, atomically, in the form that the schema says: order, types, digits, dates, tokens, dialect.
 
 Text is always UTF-8, whatever the source's encoding was. A missing cell is written as its column's token without
-quotes; a value that is the same text, or empty, is quoted, so that other programs can tell them apart.
+quotes; a value that is the same text, or empty, is quoted, so that other programs can tell them apart. Spreadsheets
+compute what looks like a formula, quoted or not: on demand (``Dialect.escape_formulas``) an apostrophe goes before it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -23,6 +25,8 @@ from synthcli.tables.sniffing import DELIMITERS
 
 Format = Literal["parquet", "csv", "jsonl"]
 
+#: What a cell begins with that a spreadsheet takes for a formula, alone or when it has trimmed it (OWASP's list).
+FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 #: Types whose text never holds a sign of any dialect.
 _NEVER_QUOTED = frozenset(name for name in PLAIN_DTYPES if "Int" in name)
 
@@ -96,7 +100,42 @@ def as_written(frame: pl.DataFrame, schema: Schema, format: Format) -> pl.DataFr
     if format == "parquet":
         return stored
     rounded = [column for column in schema if polars_dtype(column.dtype).is_float() or column.dtype.startswith("Date")]
-    return stored.with_columns(reading(column, writing(column)).alias(column.name) for column in rounded)
+    texts = [column for column in schema if column.dtype == "String"] if schema.dialect.escape_formulas else []
+    return stored.with_columns(
+        *(reading(column, writing(column)).alias(column.name) for column in rounded),
+        *(_escaped(pl.col(column.name)).alias(column.name) for column in texts),
+    )
+
+
+def with_formulas_escaped(schema: Schema, wanted: bool) -> Schema:
+    """Return the schema of output in which text that looks like a formula is escaped, or not."""
+    return replace(schema, dialect=replace(schema.dialect, escape_formulas=wanted))
+
+
+def formula_cells(frame: pl.DataFrame, schema: Schema) -> int:
+    """Return how many cells of CSV output a spreadsheet would compute; none where they are escaped.
+
+    Numbers are what they are.
+    """
+    if schema.dialect.escape_formulas:
+        return 0
+    texts = [writing(column).str.contains(FORMULA).sum() for column in schema if _is_text(column)]
+    return int(frame.select(pl.sum_horizontal(texts)).item()) if texts and frame.height else 0
+
+
+def formula_names(schema: Schema) -> int:
+    """Return how many names of columns a spreadsheet would compute; none where they are escaped."""
+    if schema.dialect.escape_formulas:
+        return 0
+    return int(pl.Series(schema.names, dtype=pl.String).str.contains(FORMULA).sum())
+
+
+def _is_text(column: Column) -> bool:
+    return column.dtype in ("String", "Boolean")  # no form of an instant begins so
+
+
+def _escaped(text: pl.Expr) -> pl.Expr:
+    return pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text)
 
 
 def format_of(path: Path) -> Format:
@@ -193,6 +232,8 @@ def _cell(column: Column, dialect: Dialect, *, alone: bool) -> pl.Expr:
     In a table of one column an empty cell is quoted as well, or it would be a blank line.
     """
     text = writing(column, decimal_comma=dialect.decimal_comma)
+    if dialect.escape_formulas and _is_text(column):
+        text = _escaped(text)
     if column.dtype not in _NEVER_QUOTED:
         text = _quoted(text, column.missing, dialect, alone=alone)
     missing = 2 * dialect.quote if alone and not column.missing else column.missing
