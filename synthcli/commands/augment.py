@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.commands.completing import columns, kinds
-from synthcli.commands.running import Outcome, Run, Workers, command
+from synthcli.commands.running import Outcome, Run, Workers, command, say_real_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -358,6 +358,7 @@ def _written(
 ) -> Outcome:
     """Write the tables, unless the gate failed, and the report; say how it ended."""
     from synthcli.artifacts import write_json, write_text
+    from synthcli.augmentation.recipe import Origin
     from synthcli.reports.augmentation import augment_report
     from synthcli.reports.augmentation_html import augment_html
 
@@ -370,6 +371,8 @@ def _written(
         outputs.append(output)
         artifacts |= {name if not number else f"{name}-{number + 1}": path for name, path in wrote.items()}
     _remove_others(folder, [Path(output["path"]) for output in outputs])
+    if any(made.rows_of(Origin.SYNTHETIC) < made.table.height for made in tables):
+        say_real_rows(run, [Path(output["path"]) for output in outputs])
     document = _document(case, tables, outputs, lift, masking, passed)
     write_text(folder / "report.html", augment_html(document))
     write_json(folder / "report.json", document)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import Parameter, signature
@@ -82,6 +82,17 @@ class Run:
         if self.out:
             parts += ["--out", str(self.out)]
         return shlex.join(parts)
+
+
+def say_real_rows(run: Run, files: Sequence[Path]) -> None:
+    """Say of files that were written that they hold real rows, and who can read them: a person has to decide."""
+    from stat import filemode
+
+    if files:
+        run.log.info(
+            f"real rows, {filemode(files[0].stat().st_mode)} by your umask: {', '.join(map(str, files))}; let only "
+            "those read them who may read the source"
+        )
 
 
 #: The option of the commands that have work for several.

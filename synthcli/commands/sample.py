@@ -101,6 +101,7 @@ def sample(
     out = Path(settings.run.output_dir)
     version = resolve(out, generator)
     verify(version)
+    _warn_of_strangers(run, version, out)
     _check_rejection(settings, version)
     if shards:
         return _data_set(run, settings, out, version, shards, output, rows, where or [], partial)
@@ -352,6 +353,16 @@ def _check_options(run: Run, output: str | None, rows: int | None, where: list[s
     if given is not None and where:
         raise UsageError(
             "--where and --given exclude each other", "write the values into the table's cells, and leave --where out"
+        )
+
+
+def _warn_of_strangers(run: Run, version: Version, out: Path) -> None:
+    """Say what a pickle is that no fit under ``out`` wrote: its hashes tell damage, and not who made it."""
+    elsewhere = version.folder.parent.resolve() != (out / "generators").resolve()
+    if elsewhere and any(name.endswith(".pkl") for name in version.manifest.files):
+        run.log.warn(
+            f"{version.folder}: a pickled model that was not fitted here; the classes that it may name are limited, "
+            "but open only what comes from someone you trust (docs/security.md)"
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.commands.completing import columns
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import Outcome, Run, command, say_real_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,6 +81,7 @@ def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
         return _outcome(run, settings, folder, rule, result)
     with run.log.phase("write"):
         write(run, source, divided, folder)
+    say_real_rows(run, [*folder.parts(rule).values()])
     if len(divided.sides) <= MOST_COMPARED:
         with run.log.phase("compare"):
             result |= _compared(settings, folder, rule, source.schema)
