@@ -17,6 +17,7 @@ import polars as pl
 
 from synthcli.artifacts import atomic_path, read_json, write_json
 from synthcli.errors import BadTableError, HoldoutRowsError, MissingFileError
+from synthcli.forms import polars_dtype
 from synthcli.rowkeys import Keys, TextKeys, row_keys
 from synthcli.schema import Schema
 from synthcli.splitting import Digest, Memory, Side, Sides, SplitRule, trespassers
@@ -81,7 +82,12 @@ class SplitFolder:
             raise MissingFileError(f"{self.record}: no split here", "run: synthcli split DATA")
         try:
             data = read_json(self.record)
-            return SplitRecord(SplitRule.from_dict(data["rule"]), Schema.from_dict(data["schema"]))
+            record = SplitRecord(SplitRule.from_dict(data["rule"]), Schema.from_dict(data["schema"]))
+            for column in record.schema:
+                polars_dtype(column.dtype)
+            for name in record.rule.needs:
+                record.schema[name]
+            return record
         except (ValueError, KeyError, TypeError) as error:
             raise BadTableError(
                 f"{self.record}: is no record of a split, or of another version of synthcli",

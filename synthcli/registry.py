@@ -213,6 +213,7 @@ def _sound(manifest: Manifest) -> bool:
         and all(isinstance(file, dict) and isinstance(file.get("sha256"), str) for file in files.values())
         and isinstance(train.get("path"), str)
         and type(train.get("rows")) is int
+        and train["rows"] >= 0
         and isinstance(train.get("sha256"), str | None)
         and isinstance(train.get("lineage", {}), dict)
         and isinstance(manifest.selection, dict | None)

@@ -141,7 +141,10 @@ class Schema:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Schema:
-        """Rebuild a schema from :meth:`to_dict`'s output, also after a trip through JSON."""
+        """Rebuild a schema from :meth:`to_dict`'s output, also after a trip through JSON.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` where the data are none: the file may come from anyone.
+        """
         columns = tuple(
             Column(
                 **{
@@ -153,7 +156,15 @@ class Schema:
             )
             for column in data["columns"]
         )
-        return cls(columns, Dialect(**data["dialect"]))
+        found = cls(columns, Dialect(**data["dialect"]))
+        names, dialect = found.names, found.dialect
+        words = [word for column in columns for word in (column.name, column.dtype, column.missing, *column.doubts)]
+        signs = (dialect.encoding, dialect.delimiter, dialect.quote, dialect.newline)
+        texts = all(isinstance(word, str) for word in (*words, *signs)) and len(dialect.delimiter) == 1
+        forms = all(isinstance(column.format, str | None) for column in columns)
+        if not texts or not forms or len(set(names)) < len(names):
+            raise ValueError("no schema")
+        return found
 
 
 def check_columns(frame: pl.DataFrame | pl.LazyFrame, schema: Schema, *, where: str) -> None:

@@ -86,8 +86,15 @@ class SplitRule:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SplitRule:
-        """Rebuild a rule from :meth:`to_dict`'s output, also after a trip through JSON."""
-        return cls(**{**data, "by": tuple(data["by"]), "columns": tuple(data["columns"])})
+        """Rebuild a rule from :meth:`to_dict`'s output, also after a trip through JSON.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` where the data are none.
+        """
+        rule = cls(**{**data, "by": tuple(data["by"]), "columns": tuple(data["columns"])})
+        words = (rule.method, rule.salt, *rule.needs)
+        if not all(isinstance(word, str) for word in words) or not 0 < rule.holdout < 1 > rule.privacy_holdout >= 0:
+            raise ValueError("no rule of a split")
+        return rule
 
     @property
     def needs(self) -> tuple[str, ...]:

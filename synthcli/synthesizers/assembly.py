@@ -168,7 +168,7 @@ class TableGenerator:
         with _readable(folder):
             document = read_json(folder / "generator.json")
             return cls(
-                Schema.from_dict(read_json(folder / "schema.json")),
+                stored_schema(folder),
                 document["kind"],
                 synthesizer_class(document["kind"]).load(folder / "model"),
                 Coordinates.from_dict(document["coordinates"]),
@@ -179,7 +179,10 @@ class TableGenerator:
 def stored_schema(folder: Path) -> Schema:
     """Return a stored generator's schema without opening its model; raises ``BadTableError`` as loading does."""
     with _readable(folder):
-        return Schema.from_dict(read_json(folder / "schema.json"))
+        schema = Schema.from_dict(read_json(folder / "schema.json"))
+        for column in schema:
+            polars_dtype(column.dtype)
+        return schema
 
 
 @contextmanager
