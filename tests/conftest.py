@@ -1,15 +1,20 @@
-"""Real tables as fixtures: the sample that comes with the project, and two that tests skip without."""
+"""Real tables as fixtures, two of which tests skip without, and a way to call a command as a user does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import scipy.linalg  # noqa: F401 - loads scipy's own copy of the library that is limited below
 from examples import ROOT, real_table
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+
+from synthcli.app import run
 
 # Speed is for the benchmarks: a busy machine must not fail a law.
 settings.register_profile("untimed", deadline=None)
@@ -39,3 +44,30 @@ def census_csv() -> Path:
 def bank_csv() -> Path:
     """UCI Bank Marketing, 45,211 rows."""
     return real_table("bank_marketing.csv.gz")
+
+
+@dataclass
+class Ended:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on stdout."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture) -> Callable[..., Ended]:
+    """Return a function that runs a command line in this process."""
+
+    def called(*words: object) -> Ended:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        streams = capfd.readouterr()
+        return Ended(code, streams.out, streams.err)
+
+    return called

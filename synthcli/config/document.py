@@ -35,6 +35,12 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  (typed so by PyYAML)
 
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        """Give up as deep as nobody goes: the scanner takes the square of the depth to come to an end by itself."""
+        if self.flow_level > MAX_DEPTH:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass)
+
 
 def _resolve(tag: str, pattern: str, first: Iterable[str]) -> None:
     _Loader.add_implicit_resolver(_TAG + tag, re.compile(rf"^(?:{pattern})$"), list(first))

@@ -9,6 +9,7 @@ made-up contents nobody has proved.
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,10 @@ class _Reader(pickle.Unpickler):
             return _tensor
         if name in _NAMES.get(module, ()) or (module, name) in _FUNCTIONS:
             return super().find_class(module, name)
+        found = None
         if "." not in name and f"{module}.".startswith(_PACKAGES):
-            found = super().find_class(module, name)
+            with suppress(ImportError, AttributeError):
+                found = super().find_class(module, name)
             if isinstance(found, type) and f"{found.__module__}.".startswith(_PACKAGES):
                 return found
         raise BadTableError(

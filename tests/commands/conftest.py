@@ -1,45 +1,13 @@
-"""A finished run that several tests look at, and a way to call a command as a user does."""
+"""A finished run that several tests look at, and a small disk."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from synthcli.app import run
-
-
-@dataclass
-class Ended:
-    """How a command line ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The JSON document on stdout."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture) -> Callable[..., Ended]:
-    """Return a function that runs a command line in this process."""
-
-    def called(*words: object) -> Ended:
-        capfd.readouterr()
-        code = run([str(word) for word in words])
-        streams = capfd.readouterr()
-        return Ended(code, streams.out, streams.err)
-
-    return called
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def write(path: Path, links: Sequence[Link]) -> None:
 
 def read(path: Path, described: Sequence[Mapping[str, Any]]) -> tuple[Link, ...]:
     """Read what :func:`write` wrote; ``described`` names the columns, which are numbers, and their trees."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return _links({name: arrays[name] for name in arrays.files}, described)
 
 
