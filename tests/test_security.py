@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from hypothesis import strategies as st
 
 from synthcli import registry, upkeep
 from synthcli.artifacts import parse_json, sha256
+from synthcli.commands import completing
 from synthcli.errors import BadTableError
 from synthcli.progress import json_text, visible_lines
 from synthcli.synthesizers.forest import storage
@@ -407,6 +409,17 @@ def test_no_name_paints_a_terminal(call: Call, tmp_path: Path, monkeypatch: pyte
     assert not unprinted(summary)
     junit = (folder / "artifacts" / "validate" / "junit.xml").read_text()
     assert not unprinted(junit)
+
+
+def test_completion_offers_no_name_that_a_shell_would_obey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "generators").mkdir()
+    (tmp_path / "generators" / "aliases.json").write_text(json.dumps({"latest": 1, HOSTILE: 2, "$(touch owned)": 3}))
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "b\x1b[31m.yaml").touch()
+    context: Any = SimpleNamespace(params={"out": str(tmp_path)})
+    assert [name for name, _ in completing.generators(context, "")] == ["latest"]
+    assert [name for name, _ in completing.configurations(context, "")] == ["a.yaml"]
 
 
 @given(st.text())

@@ -7,7 +7,6 @@ and the shell goes on with its own completion of paths.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +47,7 @@ def generators(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     from synthcli.registry import aliases, numbers
 
     out = output_directory(ctx)
-    named = aliases(out)
+    named = {name: number for name, number in aliases(out).items() if _PLAIN.fullmatch(name)}
     for name, number in named.items():
         yield name, f"version {number:04d}"
     for number in reversed(numbers(out)):
@@ -89,7 +88,7 @@ def configurations(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     """Yield the YAML files where the word points, and those one folder below."""
     start = escape(incomplete)
     found = {path for pattern in (f"{start}*", f"{start}*/*") for path in glob(pattern) if Path(path).is_file()}
-    yield from ((path, "") for path in sorted(found) if path.endswith((".yaml", ".yml")))
+    yield from ((path, "") for path in sorted(found) if path.endswith((".yaml", ".yml")) and path.isprintable())
 
 
 @offered
@@ -133,12 +132,13 @@ def _of_file(file: Path) -> str | None:
 
 
 def _columns(out: Path) -> list[dict[str, Any]]:
+    from synthcli.artifacts import read_json
     from synthcli.registry import resolve
 
     record = out / "split" / "split.json"
     if record.is_file():
-        return list(json.loads(record.read_text(encoding="utf-8"))["schema"]["columns"])
-    return list(json.loads((resolve(out).folder / "schema.json").read_text(encoding="utf-8"))["columns"])
+        return list(read_json(record)["schema"]["columns"])
+    return list(read_json(resolve(out).folder / "schema.json")["columns"])
 
 
 def _brief(text: str) -> str:
