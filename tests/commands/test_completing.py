@@ -179,9 +179,9 @@ def described(*names: str) -> dict[str, list[dict[str, str]]]:
 def test_columns_are_those_of_the_split_else_of_the_generator(folder: Path, offers: Offers) -> None:
     out = versions(folder / "artifacts", 1, latest=1)
     assert offers("synthcli split --by ") == {}
-    manifest = dict.fromkeys(("schema_version", "version", "kind", "parameters", "seed", "train", "versions"), 0)
-    manifest |= dict.fromkeys(("fingerprint", "fit_seconds", "notes"), 0)
-    manifest |= {"schema_version": 1, "version": 1, "created": "2026-01-01T00:00:00+00:00", "files": {}}
+    manifest = {"schema_version": 1, "version": 1, "kind": "forest", "parameters": {}, "seed": 0, "versions": {}}
+    manifest |= {"train": {"path": "a.csv", "rows": 1}, "fingerprint": "", "fit_seconds": 0, "notes": [], "files": {}}
+    manifest |= {"created": "2026-01-01T00:00:00+00:00"}
     (out / "generators" / "0001" / "manifest.json").write_text(json.dumps(manifest))
     (out / "generators" / "0001" / "schema.json").write_text(json.dumps(described("city")))
     assert offers("synthcli augment --column ") == {"city": "categorical"}
