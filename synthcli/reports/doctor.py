@@ -11,7 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from synthcli.reports.words import visible
+from synthcli.progress import visible
 
 _STYLES = {"ok": "green", "note": "cyan", "warning": "bold yellow", "problem": "bold red"}
 _VERDICTS = {
