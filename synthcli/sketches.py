@@ -18,7 +18,6 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import polars as pl
-from scipy.special import betaincinv
 
 from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path
 from synthcli.errors import BadTableError
@@ -298,11 +297,15 @@ def _excess(matching: float, base: float) -> float:
 
 
 def _lower(found: Tally, error: float) -> float:
+    from scipy.special import betaincinv  # whoever only draws compares nothing
+
     hits = found.share * found.effective
     return float(betaincinv(hits, found.effective - hits + 1, error)) if found.matched else 0.0
 
 
 def _upper(base: Tally, error: float) -> float:
+    from scipy.special import betaincinv
+
     hits = base.share * base.effective
     return float(betaincinv(hits + 1, base.effective - hits, 1 - error)) if base.matched < base.looked else 1.0
 

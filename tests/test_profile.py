@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.profile import MISSING, NEW, OTHER, ROWS, Bin, Profile, profile
+from synthcli.profile import Bin, Profile
+from synthcli.profile.counting import MISSING, NEW, OTHER, ROWS, profile
 from synthcli.schema import Column, Kind, Schema
 
 

@@ -16,7 +16,8 @@ from synthcli.encoding import MIN_CATEGORY_ROWS
 from synthcli.errors import ConfigError
 from synthcli.gate import Earlier, default_rules
 from synthcli.metrics.estimate import Estimate
-from synthcli.profile import Profile, profile
+from synthcli.profile import Profile
+from synthcli.profile.counting import profile
 from synthcli.reports.document import PAIR_ACCURACY, read_report
 from synthcli.reports.html import html_report
 from synthcli.reports.junit import junit_xml

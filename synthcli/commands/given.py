@@ -14,8 +14,9 @@ from synthcli.config import Config, Format
 from synthcli.errors import BadTableError
 from synthcli.schema import Schema
 from synthcli.tables import ReadOptions
-from synthcli.tables.columnar import MAGIC, open_parquet
+from synthcli.tables.columnar import open_parquet
 from synthcli.tables.files import Part, resolve
+from synthcli.tables.footer import MAGIC
 from synthcli.tables.text import open_text
 from synthcli.tables.write import as_written
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from math import ceil, isfinite, sqrt
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtrit
+if TYPE_CHECKING:  # who only reads estimates out of a report needs no library
+    import numpy as np
+    import numpy.typing as npt
 
 Direction = Literal["higher", "lower", "target"]
 LEVEL = 0.95
@@ -116,16 +116,22 @@ def not_measured(
 
 def normal_quantile(level: float) -> float:
     """Return the standard normal distribution's quantile at ``level``."""
+    from scipy.special import ndtri
+
     return float(ndtri(level))
 
 
 def normal_tail(z: float) -> float:
     """Return the chance of a standard normal value above ``z``."""
+    from scipy.special import ndtr
+
     return float(ndtr(-z))
 
 
 def student_quantile(level: float, freedom: float) -> float:
     """Return the quantile at ``level`` of Student's t with ``freedom`` (> 0) degrees of freedom."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(freedom, level))
 
 

@@ -17,9 +17,8 @@ import polars as pl
 
 from synthcli.errors import BadTableError, no_room
 from synthcli.forms import dtype_name
+from synthcli.tables.footer import MAGIC
 from synthcli.tables.text import check_names
-
-MAGIC = b"PAR1"
 
 _ADVICE = {
     pl.List: "explode it, or keep one column per element",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from synthcli.tables.columnar import MAGIC
+#: What every Parquet file begins with.
+MAGIC = b"PAR1"
 
 
 class Footer(NamedTuple):

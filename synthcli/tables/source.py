@@ -13,8 +13,9 @@ from synthcli.inference import Inferred, ReadOptions, fit_text, fit_typed, infer
 from synthcli.inference.detection import Locate, typed_columns
 from synthcli.inference.overrides import check_overrides, demanded_kind
 from synthcli.schema import Column, Kind, Schema, check_columns
-from synthcli.tables.columnar import MAGIC, ParquetFile, open_parquet, readable, readable_batches, together
+from synthcli.tables.columnar import ParquetFile, open_parquet, readable, readable_batches, together
 from synthcli.tables.files import Part, resolve
+from synthcli.tables.footer import MAGIC
 from synthcli.tables.spool import new_spool
 from synthcli.tables.text import TextFile, open_text
 

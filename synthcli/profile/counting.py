@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import ceil, floor, log10
 from typing import Literal
@@ -22,6 +21,7 @@ from synthcli.columns import Floats, Table, as_table, category_counts, numbers
 from synthcli.encoding import CategoryAxis, Codes, CountEncoding, NumberAxis
 from synthcli.metrics.accuracy import cramers_v
 from synthcli.parallel import side_by_side
+from synthcli.profile import Bin, ColumnProfile, Dependence, PairProfile, Profile, Shares
 from synthcli.schema import Column, Kind, Schema
 
 #: Categories that a picture shows by name, at most; bins between the ends of a column of numbers, about.
@@ -36,61 +36,7 @@ OUTER = 0.01
 _FINEST, _TINY = 1e-9, 1e-290
 MISSING, OTHER, NEW = "(missing)", "(other)", "(new)"
 
-Shares = list[list[float]]
 Pairs = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """The shares of rows of the three tables in one bin, from ``low`` to ``high`` (``None``: open, or no number)."""
-
-    label: str
-    low: float | None
-    high: float | None
-    train: float
-    holdout: float
-    synthetic: float
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnProfile:
-    """One column's bins, from left to right or the most frequent category first."""
-
-    name: str
-    kind: str
-    bins: tuple[Bin, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PairProfile:
-    """Shares of rows by the bins of two columns: ``train[i][j]`` of a's bin i and b's bin j."""
-
-    a: str
-    b: str
-    a_labels: tuple[str, ...]
-    b_labels: tuple[str, ...]
-    train: Shares
-    holdout: Shares
-    synthetic: Shares
-
-
-@dataclass(frozen=True, slots=True)
-class Dependence:
-    """Cramér's V of every pair of columns on the grid of the accuracy metrics; 1 with itself."""
-
-    columns: tuple[str, ...]
-    train: Shares
-    holdout: Shares
-    synthetic: Shares
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """All that a report's pictures show beside its estimates."""
-
-    columns: tuple[ColumnProfile, ...]
-    pairs: tuple[PairProfile, ...]
-    dependence: Dependence | None
 
 
 def profile(tables: Mapping[str, Table | pl.DataFrame], schema: Schema, pairs: Pairs, threshold: int) -> Profile:
