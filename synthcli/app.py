@@ -12,8 +12,11 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from math import inf
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -50,11 +53,19 @@ COMMANDS = {
 #: The variable by which a shell asks what could follow, instead of a command being run.
 COMPLETION = "_SYNTHCLI_COMPLETE"
 
-INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
+CLOSED_PIPE = 128 + signal.SIGPIPE
+#: The signals that ask a command to end, and what it then says.
+_STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "the terminal was closed"}
+#: Seconds within which further signals are the same wish: `timeout` sends two of them, an impatient hand some more.
+_SAME_WISH = 2.0
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; raised where the program stands, so that temporary files are removed on the way out."""
+    """A signal other than Ctrl-C arrived; raised where the program stands, so that temporary files are removed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class LazyGroup(TyperGroup):
@@ -110,7 +121,18 @@ def synthcli(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints errors, never raises."""
-    signal.signal(signal.SIGTERM, _terminate)
+    with _signals_raised():
+        try:
+            return _run(arguments)
+        except (KeyboardInterrupt, typer.Abort):
+            return _stopped(signal.SIGINT)
+        except Terminated as told:
+            return _stopped(told.number)
+        finally:
+            _flush()
+
+
+def _run(arguments: Sequence[str]) -> int:
     if COMPLETION in os.environ:
         os.environ["COLUMNS"] = "1000"  # Typer wraps help at this width, and fish takes a second line for another offer
     for stream in (sys.stdout, sys.stderr):
@@ -120,20 +142,40 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="synthcli", standalone_mode=False)
         sys.stdout.flush()
-        return _interrupted() if code == INTERRUPTED else code if isinstance(code, int) else 0
+        if code == 128 + signal.SIGINT:  # the parser turns Ctrl-C into its exit code, in whichever command it was
+            return _stopped(signal.SIGINT)
+        return code if isinstance(code, int) else 0
     except SynthcliError as error:
         return _report(error, command, arguments)
-    except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
-    except Terminated:
-        sys.stderr.write("synthcli: terminated; nothing half-written was left behind\n")
-        return TERMINATED
     except (ClosedPipeError, BrokenPipeError):
-        return _closed_pipe()
-    except BaseException as error:  # the last resort: an unforeseen error is an engine failure, not exit 1
-        if not isinstance(error, Exception) and not _is_panic(error):
+        return CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001 - the last resort: an unforeseen error is an engine failure, not exit 1
+        return _report(_foreseen(error), command, arguments)
+    except BaseException as error:
+        if not _is_panic(error):
             raise
         return _report(_foreseen(error), command, arguments)
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Raise a signal where the program stands; what is ignored, as under nohup, stays so."""
+    heard = -inf
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if monotonic() - heard < _SAME_WISH:
+            return
+        heard = monotonic()
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+    asked = [number for number in _STOPS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, heed) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -141,10 +183,19 @@ def _is_panic(error: BaseException) -> bool:
     return type(error).__name__ == "PanicException"
 
 
-def _interrupted() -> int:
-    """SIGINT arrived; the parser turns it into its exit code, in whichever command it was."""
-    sys.stderr.write("synthcli: interrupted; nothing half-written was left behind\n")
-    return INTERRUPTED
+def _stopped(number: int) -> int:
+    with suppress(OSError):  # a terminal that was closed hears nothing
+        sys.stderr.write(f"synthcli: {_STOPS[signal.Signals(number)]}; nothing half-written was left behind\n")
+    return 128 + number
+
+
+def _flush() -> None:
+    """Write out what is left; where nobody takes it, so that the interpreter's own last flush stays silent."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _foreseen(error: BaseException) -> SynthcliError:
@@ -182,6 +233,12 @@ def _chained(error: SynthcliError, cause: BaseException) -> SynthcliError:
 
 
 def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int:
+    with suppress(OSError):  # the exit code tells it to whoever closed the streams
+        _tell(error, command, arguments)
+    return error.exit_code
+
+
+def _tell(error: SynthcliError, command: str, arguments: Sequence[str]) -> None:
     if "--debug" in arguments:
         sys.stderr.write(visible_lines("".join(traceback.format_exception(error))))
     name = "synthcli" if command == "synthcli" else f"synthcli {command}"
@@ -195,18 +252,7 @@ def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int
         sys.stderr.write(f"{visible_lines(told)}\n")
     if "--json" in arguments:
         print_document(error_document(command, error))
-    return error.exit_code
 
 
 def _quiet(arguments: Sequence[str]) -> bool:
     return any(word == "--quiet" or re.fullmatch("-[a-z]*q[a-z]*", word) for word in arguments)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
-def _closed_pipe() -> int:
-    """The reader went away; point stdout elsewhere, so that the interpreter's own last flush stays silent."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return CLOSED_PIPE
