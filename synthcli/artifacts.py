@@ -16,7 +16,7 @@ import socket
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,30 @@ def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
     ``mode`` sets the permission bits; without it the user's umask rules, as for any file that they write. A device or a
     pipe, such as ``/dev/null``, is a ``UsageError``: a file that took its place would break the machine.
     """
+    with atomic_paths(final, mode=mode) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def atomic_paths(*finals: Path, mode: int | None = None) -> Iterator[tuple[Path, ...]]:
+    """Yield temporary paths for files that belong together, each as :func:`atomic_path` does; all replace or none."""
+    temporaries: list[Path] = []
+    try:
+        for final in finals:
+            temporaries.append(_temporary(final))
+            temporaries[-1].chmod(_umask_mode(0o666) if mode is None else mode)
+        yield tuple(temporaries)
+        for temporary in temporaries:
+            _sync(temporary)
+        _replace(list(zip(temporaries, finals, strict=True)))
+        for folder in {final.parent for final in finals}:
+            _sync(folder)
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary(final: Path) -> Path:
     if final.exists() and not final.is_file() and not final.is_dir():
         raise UsageError(f"{final}: got a device or a pipe, expected a file", "name a file; - is stdout")
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -58,15 +82,19 @@ def atomic_path(final: Path, *, mode: int | None = None) -> Iterator[Path]:
         prefix=f".{final.name}.{os.getpid()}-", suffix=f".tmp{final.suffix}", dir=final.parent
     )
     os.close(handle)
-    temporary = Path(name)
+    return Path(name)
+
+
+def _replace(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Rename all or none: who is told to end in between finishes first."""
     try:
-        temporary.chmod(_umask_mode(0o666) if mode is None else mode)
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, final)
-        _sync(final.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        for temporary, final in moves:
+            os.replace(temporary, final)
+    except BaseException:
+        left = [move for move in moves if move[0].exists()]
+        for temporary, final in left if len(left) < len(moves) else ():
+            os.replace(temporary, final)
+        raise
 
 
 @contextmanager
@@ -108,8 +136,13 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write ``document`` as indented JSON with a final newline, atomically; NaN is refused, since JSON has none."""
-    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write ``document`` as :func:`json_text`, atomically."""
+    write_text(path, json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """Return ``document`` as indented JSON with a final newline; NaN is refused, since JSON has none."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

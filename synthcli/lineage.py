@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from synthcli import __version__, remote
-from synthcli.artifacts import delivered, read_json, sha256, write_json
+from synthcli.artifacts import delivered, json_text, read_json, sha256, write_json
 from synthcli.tables.footer import parquet_footer
 
 SCHEMA_VERSION = 1
@@ -192,6 +192,11 @@ def with_found(lineage: Lineage, found: Parent, rows: int) -> Lineage:
 def sidecar(path: Path) -> Path:
     """Return where the lineage of the file ``path`` stands."""
     return path.with_name(f"{path.name}{SIDECAR}")
+
+
+def write_described(into: Path, path: Path, lineage: Lineage, rows: int, digest: str) -> None:
+    """Write into a file that is there already what :func:`write_sidecar` writes of ``path``."""
+    into.write_text(json_text(_described(path.name, digest, rows, lineage)), encoding="utf-8")
 
 
 def write_sidecar(path: Path, lineage: Lineage, rows: int, digest: str | None = None) -> Path:

@@ -442,11 +442,11 @@ def _document(
 
 def _table(run: Run, case: Case, made: Augmented, number: int) -> tuple[dict[str, Any], dict[str, Path]]:
     """Write an augmented table with its lineage and its sketch; return what the report and the user are told."""
-    from synthcli.artifacts import sha256
+    from synthcli.artifacts import atomic_paths, sha256
     from synthcli.augmentation.recipe import origin_column
     from synthcli.commands.provenance import warn_of_formulas
-    from synthcli.lineage import write_sidecar
-    from synthcli.tables import write_batches
+    from synthcli.lineage import sidecar, write_described
+    from synthcli.tables import write_file
     from synthcli.tables.write import formula_cells, formula_names, with_formulas_escaped
 
     settings, schema, format = case.settings, case.learned.schema, case.settings.augment.format
@@ -456,14 +456,16 @@ def _table(run: Run, case: Case, made: Augmented, number: int) -> tuple[dict[str
     if settings.augment.origin:
         table, schema = table.with_columns(origin_column(made.origin, ORIGIN)), _with_origin(schema)
     schema = with_formulas_escaped(schema, settings.augment.escape_formulas)
-    rows = write_batches(iter([table]), schema, target, format=format, metadata=lineage.metadata())
-    digest = sha256(target)
-    artifacts = {"augmented": target, "lineage": write_sidecar(target, lineage, rows, digest)}
+    with atomic_paths(target, sidecar(target)) as (local, beside):
+        rows = write_file(iter([table]), schema, local, format=format, metadata=lineage.metadata())
+        digest = sha256(local)
+        write_described(beside, target, lineage, rows, digest)
+        sketch = _sketch(case, made, digest, lineage.depth)
     if format == "csv":
         warn_of_formulas(
             run, formula_cells(table, schema) + formula_names(schema), "--set augment.escape_formulas=true"
         )
-    sketch = _sketch(case, made, digest, lineage.depth)
+    artifacts = {"augmented": target, "lineage": sidecar(target)}
     artifacts |= {} if sketch is None else {"sketch": sketch}
     return {"path": str(target), "rows": rows, "sha256": digest}, artifacts
 

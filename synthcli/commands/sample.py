@@ -325,21 +325,20 @@ def _emitted(
     lineage = sample_lineage(version, seed)
 
     def keep(digest: str) -> Path:
-        with run.log.phase("sketch"):
-            learned_from = training_file(run, settings, version, emission, out)
-            kept = emission_sketch(out, emission, digest, lineage.depth, learned_from)
-            return write_sketch(out / "sketches", kept)
+        learned_from = training_file(run, settings, version, emission, out)
+        kept = emission_sketch(out, emission, digest, lineage.depth, learned_from)
+        return write_sketch(out / "sketches", kept)
 
     tries = settings.sample.max_tries
     with run.log.phase("sample") as phase:
         rows = drawn(model, asked, matches, seed, tries, partial)
-        wrote, digest = _write(emission.noted(_told(rows, asked, phase)), emission, lineage, target, keep)
+        wrote = _write(emission.noted(_told(rows, asked, phase)), emission, lineage, target, keep)
     warn_of_formulas(run, emission.formulas, "--escape-formulas")
     if not asked.account.complete:
         run.log.warn(lacking(asked, matches, tries))
     found = {"training_matches": matches.result()} if matches is not None else {}
     result = {**_told_of(version, seed, chosen), "rows": emission.rows, **asked.result(), **found}
-    return result, {**wrote, "sketch": keep(digest)}
+    return result, wrote
 
 
 def _check_options(run: Run, output: str | None, rows: int | None, where: list[str] | None, given: str | None) -> None:
@@ -546,22 +545,28 @@ def _write(
     lineage: Lineage,
     target: Path | str | None,
     keep: Callable[[str], Path],
-) -> tuple[dict[str, Path | str], str]:
-    """Write the rows; return the files by name, and the SHA-256 of the table."""
-    from synthcli.artifacts import delivered, sha256
+) -> dict[str, Path | str]:
+    """Write the rows, and before anybody can find them what they are known by; return the files by name."""
+    from synthcli.artifacts import atomic_paths, delivered, sha256
     from synthcli.errors import SynthcliError
-    from synthcli.lineage import put_sidecar, write_sidecar
-    from synthcli.tables import write_batches, write_stream
+    from synthcli.lineage import put_sidecar, sidecar, write_described
+    from synthcli.tables import write_file, write_stream
 
     schema, chosen, metadata = emission.schema, emission.format, lineage.metadata()
-    if target is not None:
+    if isinstance(target, str):
         with delivered(target) as local:
-            rows = write_batches(batches, schema, local, format=chosen, metadata=metadata)
+            rows = write_file(batches, schema, local, format=chosen, metadata=metadata)
             digest = sha256(local)
-        if isinstance(target, str):
-            beside = put_sidecar(target, lineage, rows, digest)
-            return {"synthetic": shown(target), "lineage": shown(beside)}, digest
-        return {"synthetic": target, "lineage": write_sidecar(target, lineage, rows, digest)}, digest
+            told = put_sidecar(target, lineage, rows, digest)
+            sketch = keep(digest)
+        return {"synthetic": shown(target), "lineage": shown(told), "sketch": sketch}
+    if target is not None:
+        with atomic_paths(target, sidecar(target)) as (local, beside):
+            rows = write_file(batches, schema, local, format=chosen, metadata=metadata)
+            digest = sha256(local)
+            write_described(beside, target, lineage, rows, digest)
+            sketch = keep(digest)
+        return {"synthetic": target, "lineage": sidecar(target), "sketch": sketch}
     stream = _Hashing(sys.stdout.buffer)
     try:
         write_stream(batches, schema, cast("IO[bytes]", stream), format=chosen, metadata=metadata)
@@ -569,7 +574,7 @@ def _write(
         if emission.rows:
             keep(stream.digest)
         raise
-    return {}, stream.digest
+    return {"sketch": keep(stream.digest)}
 
 
 def _outcome(run: Run, result: dict[str, Any], wrote: Mapping[str, Path | str], streamed: bool) -> Outcome:

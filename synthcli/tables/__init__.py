@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synthcli.inference import ReadOptions
     from synthcli.tables.divide import write_parts
     from synthcli.tables.source import Source, open_table
-    from synthcli.tables.write import format_of, to_text, write_batches, write_stream, write_table
+    from synthcli.tables.write import format_of, to_text, write_batches, write_file, write_stream, write_table
 
 __all__ = [
     "ReadOptions",
@@ -24,6 +24,7 @@ __all__ = [
     "open_table",
     "to_text",
     "write_batches",
+    "write_file",
     "write_parts",
     "write_stream",
     "write_table",
@@ -33,7 +34,7 @@ _HOMES = {
     "synthcli.inference": ("ReadOptions",),
     "synthcli.tables.divide": ("write_parts",),
     "synthcli.tables.source": ("Source", "open_table"),
-    "synthcli.tables.write": ("format_of", "to_text", "write_batches", "write_stream", "write_table"),
+    "synthcli.tables.write": ("format_of", "to_text", "write_batches", "write_file", "write_stream", "write_table"),
 }
 
 

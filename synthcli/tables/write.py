@@ -66,8 +66,21 @@ def write_batches(
     ``metadata`` goes into a Parquet file's footer; text has no place for it.
     """
     chosen = format or format_of(path)
-    with atomic_path(path) as temporary, _opened(temporary, path.suffix == ".gz") as file:
-        return write_stream(batches, schema, file, format=chosen, metadata=metadata)
+    with atomic_path(path) as temporary:
+        return write_file(batches, schema, temporary, format=chosen, metadata=metadata)
+
+
+def write_file(
+    batches: Iterable[pl.DataFrame],
+    schema: Schema,
+    path: Path,
+    *,
+    format: Format,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write batches of rows to a file that somebody else gives its place; return how many rows were written."""
+    with _opened(path, path.suffix == ".gz") as file:
+        return write_stream(batches, schema, file, format=format, metadata=metadata)
 
 
 def write_stream(
