@@ -60,6 +60,10 @@ _STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIG
 _SAME_WISH = 2.0
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C. A kind of its own, for where Python meets its own in code from text, it ends by the signal afterwards."""
+
+
 class Terminated(BaseException):
     """A signal other than Ctrl-C arrived; raised where the program stands, so that temporary files are removed."""
 
@@ -147,7 +151,7 @@ def _run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except SynthcliError as error:
         return _report(error, command, arguments)
-    except (ClosedPipeError, BrokenPipeError):
+    except (ClosedPipeError, BrokenPipeError, SystemExit):  # the last is how the parser and rich take a closed pipe
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: an unforeseen error is an engine failure, not exit 1
         return _report(_foreseen(error), command, arguments)
@@ -167,7 +171,7 @@ def _signals_raised() -> Iterator[None]:
         if monotonic() - heard < _SAME_WISH:
             return
         heard = monotonic()
-        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+        raise Interrupted if number == signal.SIGINT else Terminated(number)
 
     asked = [number for number in _STOPS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, heed) for number in asked}
@@ -211,6 +215,8 @@ def _foreseen(error: BaseException) -> SynthcliError:
     if no_room(error):
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename is not None else ""
         return _chained(EngineError(f"{where}no space left on device", "make room, and run it again"), error)
+    if isinstance(error, FileNotFoundError) and error.filename is None and not os.path.exists("."):
+        return _chained(UsageError("the working directory is gone", "run it from a folder that is there"), error)
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
         return _chained(EngineError(message, "check the path, its permissions and the free space"), error)

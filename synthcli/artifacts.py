@@ -74,13 +74,18 @@ def atomic_paths(*finals: Path, mode: int | None = None) -> Iterator[tuple[Path,
 
 
 def _temporary(final: Path) -> Path:
-    if final.exists() and not final.is_file() and not final.is_dir():
+    linked = final.is_symlink() and os.readlink(final).startswith("/proc/")  # as /dev/stdout, whatever it leads to
+    if linked or (final.exists() and not final.is_file() and not final.is_dir()):
         raise UsageError(f"{final}: got a device or a pipe, expected a file", "name a file; - is stdout")
     final.parent.mkdir(parents=True, exist_ok=True)
     _clear_stale(final)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{final.name}.{os.getpid()}-", suffix=f".tmp{final.suffix}", dir=final.parent
-    )
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{final.name}.{os.getpid()}-", suffix=f".tmp{final.suffix}", dir=final.parent
+        )
+    except OSError as error:
+        error.filename = str(final)  # what the user knows of
+        raise
     os.close(handle)
     return Path(name)
 

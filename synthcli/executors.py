@@ -141,7 +141,7 @@ class Processes(Executor):
             others = multiprocessing.active_children()
             # Before Ctrl-C is held: it starts Python's resource tracker, which lets it through again.
             pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (os.getpid(),))
-            with _one_thread_each(), _ctrl_c_held():
+            with _one_thread_each(), _signals_held():
                 pool.submit(os.getpid)
                 self._processes += [child for child in multiprocessing.active_children() if child not in others]
         return pool
@@ -403,13 +403,27 @@ def _one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Keep Ctrl-C from this thread, and from a process that it starts until that is ready to ignore it."""
+def _signals_held() -> Iterator[None]:
+    """Raise here what arrives meanwhile when the block ends: a process that is half started would complain of it.
+
+    That process is spared Ctrl-C, too, until it is ready to ignore it.
+    """
+    came: list[int] = []
+    heeded = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    ours = [number for number, handler in heeded.items() if callable(handler)]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []  # handlers run in the main thread alone
+    for number in ours:
+        signal.signal(number, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number in ours:
+            signal.signal(number, heeded[number])
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _begin(parent: int) -> None:

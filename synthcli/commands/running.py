@@ -227,8 +227,11 @@ def _finish(run: Run, outcome: Outcome) -> None:
     elif outcome.report is not None:
         from rich.console import Console
 
+        console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        if console.width < 1:  # COLUMNS=0, as a terminal without a size has it, is no wish for an empty report
+            console.width = 80
         # What fits no line, a path or a command to copy, is broken by the terminal: it is all there.
-        Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(outcome.report(), crop=False)
+        console.print(outcome.report(), crop=False)
     sys.stdout.flush()
     if outcome.status != "skipped":
         for name, path in outcome.artifacts.items():
