@@ -215,7 +215,7 @@ def _foreseen(error: BaseException) -> SynthcliError:
     if no_room(error):
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename is not None else ""
         return _chained(EngineError(f"{where}no space left on device", "make room, and run it again"), error)
-    if isinstance(error, FileNotFoundError) and error.filename is None and not os.path.exists("."):
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _placed():
         return _chained(UsageError("the working directory is gone", "run it from a folder that is there"), error)
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
@@ -226,6 +226,15 @@ def _foreseen(error: BaseException) -> SynthcliError:
         return _chained(EngineError(message, hint), error)
     hint = "run it again with --debug for a traceback, which may quote cells of your data; please report it"
     return _chained(EngineError(f"unexpected {type(error).__name__}", hint), error)
+
+
+def _placed() -> bool:
+    """Whether there is a working directory; one that was removed still looks like a folder."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _usage_hint(error: Any) -> str:

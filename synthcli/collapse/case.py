@@ -108,8 +108,8 @@ class Case:
         """Read what :meth:`save` wrote."""
         document = read_json(folder / "case.json")
         return cls(
-            pl.read_ipc(folder / "train.arrow"),
-            pl.read_ipc(folder / "holdout.arrow"),
+            pl.scan_ipc(folder / "train.arrow", glob=False).collect(),
+            pl.scan_ipc(folder / "holdout.arrow", glob=False).collect(),
             Schema.from_dict(document["schema"]),
             document["kind"],
             document["parameters"],

@@ -160,7 +160,9 @@ def _check_repeats(run: Run, table: pl.DataFrame, folder: SplitFolder, rule: Spl
     if not folder.train.is_file() or not folder.holdout.is_file():
         return
     # A split by time, which has a third part, is not refreshed.
-    trained, reserved = (row_keys(pl.read_parquet(path), rule.columns) for path in (folder.train, folder.holdout))
+    trained, reserved = (
+        row_keys(pl.read_parquet(path, glob=False), rule.columns) for path in (folder.train, folder.holdout)
+    )
     known, times = np.unique(np.concatenate([trained, reserved]), return_counts=True)
     keys = row_keys(table, rule.columns)
     slot = np.minimum(np.searchsorted(known, keys), len(known) - 1)

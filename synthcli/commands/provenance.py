@@ -202,7 +202,7 @@ def emission_sketch(
 
 
 def _has(part: Path, columns: Sequence[str]) -> bool:
-    return part.is_file() and set(columns) <= set(pl.read_parquet_schema(part))
+    return part.is_file() and set(columns) <= set(pl.scan_parquet(part, glob=False).collect_schema())
 
 
 def _part_keys(part: Path, columns: Sequence[str]) -> KeyStream:

@@ -96,7 +96,7 @@ def _compared(settings: Config, folder: SplitFolder, rule: SplitRule, schema: Sc
     from synthcli.metrics.similarity import two_sample_test
     from synthcli.seeds import generator
 
-    train, holdout = pl.read_parquet(folder.train), pl.read_parquet(folder.holdout)
+    train, holdout = (pl.read_parquet(part, glob=False) for part in (folder.train, folder.holdout))
     target, seed = settings.data.target, settings.run.seed
     names = [column.name for column in schema.modelled]
     overlap = measure_overlap(holdout, train, names, COMPARED, generator(seed, "split", "overlap"))

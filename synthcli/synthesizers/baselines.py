@@ -86,7 +86,7 @@ class Bootstrap:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote."""
-        return cls(pl.read_parquet(folder / "rows.parquet"))
+        return cls(pl.read_parquet(folder / "rows.parquet", glob=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Independent:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote."""
-        cell, rows = (pl.read_parquet(folder / _FILES[part]) for part in ("cell", "rows"))
+        cell, rows = (pl.read_parquet(folder / _FILES[part], glob=False) for part in ("cell", "rows"))
         cells = {name: pl.DataFrame({"cell": cell[name][0], "rows": rows[name][0]}) for name in cell.columns}
         columns = read_json(folder / "columns.json")
         return cls(cells, tuple(columns["discrete"]))

@@ -61,7 +61,7 @@ def together(files: Sequence[ParquetFile]) -> pl.LazyFrame:
 
     Files that store them alike are scanned as one, of which any stretch of rows is read without those before it.
     """
-    stored = [pl.read_parquet_schema(file.path) for file in files]
+    stored = [pl.scan_parquet(file.path, glob=False).collect_schema() for file in files]
     if any(list(each.items()) != list(stored[0].items()) for each in stored):
         names = files[0].lazy.collect_schema().names()
         return pl.concat([file.lazy.select(names) for file in files])
