@@ -163,7 +163,7 @@ def guard(train: pl.DataFrame, folder: SplitFolder, *, where: str) -> None:
 
 def _content(part: Path, rule: SplitRule) -> Keys:
     """Return the content keys of a part that was written earlier; none where it is gone."""
-    return row_keys(pl.read_parquet(part), rule.columns) if part.is_file() else np.empty(0, np.uint64)
+    return row_keys(pl.read_parquet(part, glob=False), rule.columns) if part.is_file() else np.empty(0, np.uint64)
 
 
 def _bounded(pool: ThreadPoolExecutor, source: Source, rule: SplitRule) -> Iterator[Digest]:
