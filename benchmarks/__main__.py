@@ -88,12 +88,17 @@ def show(name: str, ours: Measured, rival_name: str = "", theirs: Measured | Non
 
 
 def start_up(folder: Path) -> None:
-    """``--help`` against the import of the libraries that it cannot do without."""
+    """``--help`` and ``status`` against the import of the libraries that they cannot do without."""
     ours, theirs = [], []
     for _ in range(10):
         ours.append(whole_process([sys.executable, "-m", "synthcli", "--help"]))
         theirs.append(whole_process([sys.executable, "-c", "import typer, rich"]))
     show("synthcli --help", best(ours), "import typer, rich", best(theirs))
+    ours, theirs = [], []
+    for _ in range(10):
+        ours.append(whole_process([sys.executable, "-m", "synthcli", "status", "--out", str(folder / "none")]))
+        theirs.append(whole_process([sys.executable, "-c", "import typer, rich, pydantic, yaml"]))
+    show("synthcli status", best(ours), "import typer, rich, pydantic, yaml", best(theirs))
 
 
 def split(folder: Path) -> None:

@@ -132,6 +132,8 @@ def run(arguments: Sequence[str]) -> int:
             return _stopped(signal.SIGINT)
         except Terminated as told:
             return _stopped(told.number)
+        except SystemExit as end:  # how the parser ends a completion, and how it and rich take a closed pipe
+            return CLOSED_PIPE if end.code == 1 and COMPLETION not in os.environ else int(end.code or 0)
         finally:
             _flush()
 
@@ -151,7 +153,7 @@ def _run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except SynthcliError as error:
         return _report(error, command, arguments)
-    except (ClosedPipeError, BrokenPipeError, SystemExit):  # the last is how the parser and rich take a closed pipe
+    except (ClosedPipeError, BrokenPipeError):
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: an unforeseen error is an engine failure, not exit 1
         return _report(_foreseen(error), command, arguments)
@@ -202,7 +204,7 @@ def _flush() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _foreseen(error: BaseException) -> SynthcliError:
+def _foreseen(error: BaseException) -> SynthcliError:  # noqa: PLR0911 - one a kind of error
     """Return the error in our own terms: the command line's, the file system's, or an unforeseen one.
 
     Only the type of an unforeseen error is told: its text may quote cells of a real table.

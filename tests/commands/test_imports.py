@@ -34,6 +34,8 @@ READERS = {
     "compare": "compare out/validate/report.json out/validate/report.json",
     "gate": "gate out/synthetic/synthetic.parquet --report out/validate/report.json",
     "lineage": "lineage out/synthetic/synthetic.parquet",
+    "config": "config show",
+    "doctor": "doctor",
 }
 
 #: What runs in a process of its own, what it may load, and what it has to, or the row has grown stale.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -118,7 +117,7 @@ def test_devices_and_pipes_are_no_output(own: Path, call: Callable[..., Any]) ->
             output.symlink_to("/proc/self/fd/1")
         ended = call("sample", "-c", own, "--output", output)
         assert ended.code == 2
-        assert "is no file that could be replaced" in ended.err
+        assert "got a device or a pipe" in ended.err
     assert pipe.is_fifo()
     assert sorted(path.name for path in own.parent.iterdir()) == ["c.yaml", "out", "pipe.csv", "real.csv", "stream.csv"]
 
@@ -206,10 +205,7 @@ def test_the_same_bytes_in_any_environment(tmp_path: Path, environment: dict[str
 
 
 @pytest.mark.slow
-def test_few_descriptors_are_enough_and_little_memory_is_told(own: Path) -> None:
-    assert shell("ulimit -n 64; $S validate -c c.yaml -q", own).returncode == 0
-    assert shell("ulimit -n 64; $S sample -c c.yaml -q --shards 3 --workers 2", own).returncode == 0
-    done = shell("ulimit -v 400000; $S validate -c c.yaml -q --json", own)
-    assert done.returncode == 4
-    assert "Traceback" not in done.stderr
-    assert json.loads(done.stdout)["error"]["kind"] == "engine"
+def test_few_descriptors_are_enough(own: Path) -> None:
+    for line in ("validate", "sample", "fit --force"):
+        done = shell(f"ulimit -n 64; $S {line} -c c.yaml -q", own)
+        assert done.returncode == 0, done.stderr
