@@ -14,7 +14,7 @@ import polars as pl
 
 from synthcli.columns import alike, comparable
 from synthcli.config.models import Constraint, FixedCombinations, FixedIncrements, Inequality, OneHot, Range
-from synthcli.config.suggest import nearest
+from synthcli.config.suggest import suggestion
 from synthcli.errors import ConfigError
 from synthcli.forms import polars_dtype
 from synthcli.schema import Column, Schema
@@ -63,9 +63,7 @@ def check_columns(constraint: Constraint, schema: Schema) -> None:
     names, where = columns_of(constraint), f"data.constraints ({constraint.kind})"
     for name in names:
         if name not in schema:
-            guess = nearest(name, schema.names)
-            hint = f"did you mean {guess!r}?" if guess else f"its columns: {', '.join(schema.names)}"
-            raise ConfigError(f"{where}: the table has no column {name!r}", hint)
+            raise ConfigError(f"{where}: the table has no column {name!r}", suggestion(name, schema.names))
         if names.count(name) > 1:
             raise ConfigError(f"{where}: the column {name!r} is named twice", "name different columns")
         if not schema[name].modelled:

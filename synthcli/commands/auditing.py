@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from synthcli.artifacts import write_json, write_text
 from synthcli.audit import METRICS, Questions, Tables
 from synthcli.config import Config, GateRule, ValidateSection
+from synthcli.config.suggest import suggestion
 from synthcli.constraints import check_columns as check_constraint
 from synthcli.encoding import MIN_CATEGORY_ROWS
 from synthcli.errors import ConfigError
@@ -76,30 +76,37 @@ def gates(
 ) -> tuple[list[GateRule], tuple[GateRule, ...], Earlier]:
     """Return written rules, default rules and earlier reports; raises ``ConfigError`` for a rule that cannot pass."""
     written = [*(wanted.gates or ()), *wanted.gates_add]
-    _check_rules(written, families)
+    _check_rules(wanted, families)
     asked = (settings.data.target, settings.validation.secrets, settings.data.constraints)
     default = default_rules(families, *asked) if wanted.gates is None else ()
     paths = {rule.max_drop_from for rule in written if rule.max_drop_from is not None}
     return written, default, {path: read_report(Path(path)).estimates() for path in paths}
 
 
-def _check_rules(rules: Sequence[GateRule], families: Sequence[str]) -> None:
+def _check_rules(wanted: ValidateSection, families: Sequence[str]) -> None:
     """Raise ``ConfigError`` for a gate whose pattern matches no metric of the families that are measured."""
     names = [name for family in families for name in METRICS[family]]
-    for rule in rules:
+    for rule in (*(wanted.gates or ()), *wanted.gates_add):
         if not any(fnmatchcase(name, rule.metric) for name in names):
-            near = get_close_matches(rule.metric, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"metrics of these families: {', '.join(names)}"
-            raise ConfigError(f"validate.gates: no metric matches {rule.metric!r}, so the gate could never pass", hint)
+            hint = suggestion(rule.metric, names, "metrics of these families", len(names))
+            raise ConfigError(
+                f"{_list_of(rule, wanted)}: no metric matches {rule.metric!r}, so the gate could never pass", hint
+            )
 
 
 def check_patterns(wanted: ValidateSection, names: Sequence[str]) -> None:
     """Raise ``ConfigError`` for a gate on columns of which the table has none."""
     for rule in (*(wanted.gates or ()), *wanted.gates_add):
         if rule.columns is not None and not any(fnmatchcase(name, rule.columns) for name in names):
-            near = get_close_matches(rule.columns, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"its columns: {', '.join(names)}"
-            raise ConfigError(f"validate.gates: no column of the table matches {rule.columns!r}", hint)
+            raise ConfigError(
+                f"{_list_of(rule, wanted)}: no column of the table matches {rule.columns!r}",
+                suggestion(rule.columns, names),
+            )
+
+
+def _list_of(rule: GateRule, wanted: ValidateSection) -> str:
+    """Return the key under which a written rule stands."""
+    return "validate.gates" if rule in (wanted.gates or ()) else "validate.gates_add"
 
 
 def check_columns(settings: Config, schema: Schema) -> None:
@@ -110,6 +117,8 @@ def check_columns(settings: Config, schema: Schema) -> None:
     for key in ("secrets", "groups"):
         for name in getattr(settings.validation, key):
             if name not in schema or not schema[name].modelled:
-                fit = ", ".join(column.name for column in schema.modelled)
-                told = "the table has no column" if name not in schema else "this column is not measured:"
-                raise ConfigError(f"validate.{key}: {told} {name!r}", f"columns that can be named: {fit}")
+                fit = [column.name for column in schema.modelled]
+                told = "the table has no column" if name not in schema else "ids and free text are not measured:"
+                raise ConfigError(
+                    f"validate.{key}: {told} {name!r}", suggestion(name, fit, "columns that can be named")
+                )

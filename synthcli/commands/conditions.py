@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from synthcli.config.suggest import nearest
+from synthcli.config.suggest import nearest, suggestion
 from synthcli.errors import UsageError
 from synthcli.forms import DEFAULT_SPELLING, polars_dtype, reading, tolerant_reading, writing
 from synthcli.inference import ReadOptions
@@ -170,13 +170,6 @@ def _unknown(rest: str, whole: str, names: Sequence[str], option: str) -> UsageE
     if not sign:
         return UsageError(f"{option} {whole!r}: no condition, expected COL=VALUE", _EXAMPLE)
     return UsageError(f"{option} {whole!r}: the generator has no column {name!r}", suggestion(name, names))
-
-
-def suggestion(name: str, names: Sequence[str]) -> str:
-    """Return a hint: the column that may be meant, else which ones there are."""
-    near = nearest(name, names)
-    listed = ", ".join(names[: 2 * _LISTED]) + (" …" if len(names) > 2 * _LISTED else "")
-    return f"did you mean {near!r}?" if near is not None else f"its columns: {listed}"
 
 
 def cell(column: Column, text: str, schema: Schema, tokens: Sequence[str], option: str = "--where") -> pl.Series:

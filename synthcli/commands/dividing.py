@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from synthcli.commands.running import Run
 from synthcli.config import Config
+from synthcli.config.suggest import suggestion
 from synthcli.errors import BadTableError, ConfigError
 from synthcli.holdout import SplitFolder, SplitRecord, digest_of
 from synthcli.lineage import Lineage, of_source, write_sidecar
@@ -106,7 +107,7 @@ def _wanted(settings: Config, schema: Schema) -> SplitRule:
     method = wanted.method.value
     for name in wanted.by:
         if name not in schema:
-            raise ConfigError(f"split.by: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}")
+            raise ConfigError(f"split.by: the table has no column {name!r}", suggestion(name, schema.names))
     rule = SplitRule(method, wanted.holdout, tuple(wanted.by), wanted.salt, schema.names)
     if method == "random":
         return replace(rule, salt=f"{wanted.salt} {stage_seed(settings.run.seed, 'split')}")

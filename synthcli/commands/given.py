@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from synthcli.commands.conditions import Chunk, suggestion
+from synthcli.commands.conditions import Chunk
 from synthcli.commands.inputs import open_file
 from synthcli.commands.running import Run
 from synthcli.config import Config, Format
+from synthcli.config.suggest import suggestion
 from synthcli.errors import BadTableError
 from synthcli.schema import Schema
 from synthcli.tables import ReadOptions
@@ -57,14 +58,14 @@ def _check_names(names: list[str], schema: Schema, given: str) -> None:
     if not unknown:
         return
     if len(unknown) == len(names):
-        listed = ", ".join(schema.names[:10]) + (" …" if len(schema) > 10 else "")
         raise BadTableError(
-            f"{given}: none of its {len(names):,} columns is one of the generator's", f"its columns: {listed}"
+            f"{given}: none of its {len(names):,} columns is one of the generator's",
+            f"{suggestion(names[0], schema.names)} A header may be missing",
         )
     listed = ", ".join(repr(name) for name in unknown[:5]) + (" …" if len(unknown) > 5 else "")
     raise BadTableError(
         f"{given}: {len(unknown):,} of its {len(names):,} columns are unknown to the generator: {listed}",
-        f"{suggestion(unknown[0], schema.names)} Leave out what it did not learn from",
+        f"leave out what it did not learn from; {suggestion(unknown[0], schema.names)}",
     )
 
 

@@ -17,6 +17,7 @@ from synthcli.commands.learning import check_constraints
 from synthcli.commands.provenance import check_lineage, check_sketches, with_contamination
 from synthcli.commands.running import Run
 from synthcli.config import Config
+from synthcli.config.suggest import suggestion
 from synthcli.errors import BadTableError, ConfigError
 from synthcli.holdout import SplitFolder, SplitRecord
 from synthcli.registry import Version
@@ -146,9 +147,8 @@ def _opened(run: Run, settings: Config, earlier: SplitRecord | None, allowed: bo
 def _check_ignored(settings: Config, schema: Schema) -> None:
     for name in settings.refresh.drift.ignore:
         if name not in schema:
-            raise ConfigError(
-                f"refresh.drift.ignore: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}"
-            )
+            hint = suggestion(name, schema.names)
+            raise ConfigError(f"refresh.drift.ignore: the table has no column {name!r}", hint)
 
 
 def _check_repeats(run: Run, table: pl.DataFrame, folder: SplitFolder, rule: SplitRule, allowed: bool) -> None:

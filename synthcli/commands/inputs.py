@@ -9,6 +9,7 @@ from typing import Any
 
 from synthcli.columns import Table
 from synthcli.config import Config
+from synthcli.config.suggest import suggestion
 from synthcli.errors import ConfigError, UsageError
 from synthcli.lineage import content_sha256
 from synthcli.progress import Log
@@ -94,9 +95,7 @@ def _check_names(settings: Config, schema: Schema) -> None:
     named += [("exclude_features", name) for name in data.exclude_features]
     for key, name in named:
         if name is not None and name not in schema:
-            raise ConfigError(
-                f"data.{key}: the table has no column {name!r}", f"its columns: {', '.join(schema.names)}"
-            )
+            raise ConfigError(f"data.{key}: the table has no column {name!r}", suggestion(name, schema.names))
 
 
 def check_target(settings: Config, schema: Schema) -> None:

@@ -11,8 +11,9 @@ from synthcli.augmentation.impute import Impute
 from synthcli.augmentation.rebalance import MIN_CLASS_ROWS, Rebalance
 from synthcli.augmentation.shares import exact
 from synthcli.augmentation.upsample import Upsample
-from synthcli.commands.conditions import cell, suggestion, values
+from synthcli.commands.conditions import cell, values
 from synthcli.config import Config
+from synthcli.config.suggest import suggestion
 from synthcli.errors import ConfigError
 from synthcli.forms import polars_dtype
 from synthcli.inference import ReadOptions

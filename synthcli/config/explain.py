@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from synthcli.config.document import KeyPath, key_text
-from synthcli.config.keys import CANDIDATE, advice
+from synthcli.config.keys import CANDIDATE, advice, known_at
 from synthcli.config.layers import Layered, Place, Problem
-from synthcli.config.suggest import one_of
+from synthcli.config.suggest import nearest, one_of
 
 _EXPECTED = {
     "string_type": "text",
@@ -28,6 +28,7 @@ _EXPECTED = {
 }
 _UNKNOWN_KEY = {"extra_forbidden", "invalid_key"}
 _SHOWN = 60
+_YES_NO = dict.fromkeys(("yes", "y", "on", "1"), "true") | dict.fromkeys(("no", "n", "off", "0"), "false")
 
 
 def problems(error: ValidationError, layered: Layered) -> list[Problem]:
@@ -41,25 +42,79 @@ def _problem(details: ErrorDetails, layered: Layered) -> Problem:
     place = _place(path, layered)
     label, dotted = (place.key if about_key else place.value), ".".join(path)
     stated = label if label == f"--set {dotted}" else f"{label}: {dotted}"
-    return Problem(place.order, f"{stated}: {_said(details, path, layered.data)}")
+    if details["type"] in _UNKNOWN_KEY:
+        known, hint = advice(path, _kind(layered.data, path))
+        return Problem(place.order, f"{stated}: unknown key; {known}", hint)
+    return Problem(place.order, f"{stated}: {_said(details)}", _remedy(details, path, place))
 
 
-def _said(details: ErrorDetails, path: KeyPath, data: dict[Any, Any]) -> str:
-    """Return the part of the line that says what is wrong."""
+def _said(details: ErrorDetails) -> str:
+    """Return the part of the line that says what is wrong with a value."""
     kind, got, context = details["type"], details["input"], details.get("ctx", {})
-    if kind in _UNKNOWN_KEY:
-        return f"unknown key; {advice(path, _kind(data, path))}"
     if kind == "missing":
         return "this key is required"
     if kind == "refused":
         return str(context["reason"])
     if kind in {"literal_error", "enum"}:
-        options = re.findall(r"'([^']*)'", context["expected"])
-        return f"got {_shown(got)}, expected {one_of(got, options)}"
+        return f"got {_shown(got)}, expected {one_of(got, _options(details))}"
     if kind == "string_type" and isinstance(got, bool | int | float):
         noun = "a key that is text" if "[key]" in details["loc"] else "text"
         return f'got {_shown(got)}, expected {noun}: write it as "{key_text(got)}"'
-    return f"got {_shown(got)}, expected {context.get('expected') or _EXPECTED.get(kind) or details['msg']}"
+    return f"got {_shown(got)}, expected {_expected(details)}"
+
+
+def _expected(details: ErrorDetails) -> str:
+    told = details.get("ctx", {}).get("expected")
+    return str(told or _EXPECTED.get(details["type"]) or details["msg"])
+
+
+def _options(details: ErrorDetails) -> list[str]:
+    return re.findall(r"'([^']*)'", details.get("ctx", {})["expected"])
+
+
+def _remedy(details: ErrorDetails, path: KeyPath, place: Place) -> str:
+    """Return what to write where the value was given; nothing where the line says it already."""
+    kind, dotted = details["type"], ".".join(path)
+    if kind in {"model_type", "dict_type"} and (keys := known_at(path)):
+        return f"write the keys of {dotted} indented under it, e.g. {keys[0]}"
+    layer = place.order[0]
+    within = layer > 0 and path[-1:] != () and path[-1].isdigit()  # of a list that was given as one value
+    meant = None if kind in {"missing", "refused"} or within else _meant(details)
+    if meant is None:
+        return ""
+    return f"write {(f'{dotted}: ', f'{place.key}=', f'{place.key}=', f'{place.key} ')[layer]}{meant}"
+
+
+def _meant(details: ErrorDetails) -> str | None:
+    """Return what a wrong value probably stands for: 20% for 0.2, yes for true, a name that is nearly right."""
+    kind, got = details["type"], details["input"]
+    if kind in {"literal_error", "enum"}:
+        return nearest(got, _options(details))
+    if kind == "bool_type":
+        return _YES_NO.get(key_text(got).lower())
+    if kind == "string_type" and isinstance(got, bool | int | float):
+        return f'"{key_text(got)}"'
+    said = re.search("did you mean '([^']+)'", _expected(details))
+    return said[1] if said else number_meant(got, _expected(details))
+
+
+def number_meant(got: object, expected: str) -> str | None:
+    """Return the number that a text or a percentage means where ``expected`` asks for one, as it is to be written.
+
+    >>> number_meant("20%", "a share"), number_meant(20, "a share"), number_meant("1e6", "a whole number")
+    ('0.2', '0.2', '1000000')
+    """
+    share = "share" in expected or "probability" in expected
+    if isinstance(got, bool) or not (share or "number" in expected):
+        return None
+    text = re.sub(r"(?<=\d),(?=\d)", ".", str(got).replace("_", "").replace(" ", ""))
+    found = re.fullmatch(r"\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)(%?)", text)
+    if found is None:
+        return None
+    number = float(found[1]) / (100 if found[2] or (share and 1 < float(found[1]) <= 100) else 1)
+    if not number or (share and number > 1) or ("whole" in expected and not number.is_integer()):
+        return None
+    return f"{number:.0f}" if number.is_integer() else f"{number:.10g}"
 
 
 def _path(data: Any, location: Sequence[int | str]) -> KeyPath:

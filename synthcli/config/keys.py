@@ -30,20 +30,36 @@ def known_at(path: KeyPath, kind: object = DEFAULT_KIND) -> list[str]:
     return [key for model in _models(_descend(start, path)) for key in _fields(model)]
 
 
-def advice(path: KeyPath, kind: object = DEFAULT_KIND) -> str:
-    """Return what to do about the unknown key at the end of ``path``.
+def advice(path: KeyPath, kind: object = DEFAULT_KIND) -> tuple[str, str]:
+    """Return what is known of the unknown key at the end of ``path``, and what to do about it.
 
-    A key that exists in another section is named with its place, since that is more often a slip of the
-    indentation than a misspelling; else the nearest key beside it, else the nearest anywhere, else all that
-    may stand there.
+    A parameter of another kind of generator is told from a slip. A key that exists in another section is named with its
+    place, since that is more often a slip of the indentation than a misspelling; else the nearest key beside it, else
+    the nearest anywhere, else all that may stand there.
     """
     *above, key = path
     siblings = known_at(tuple(above), kind)
-    elsewhere = [".".join(known) for known in _places(Config, ()) if known[-1] == key]
+    kinds = [name for name, model in KINDS.items() if key in _fields(model)] if "synthesizer" in above else []
+    if kinds:
+        return f"only {', '.join(kinds)} have it", f"leave it out, or set {'.'.join(above)}.kind to one that has it"
+    elsewhere = places_of(key)
     if elsewhere:
-        return f"it belongs at {' or '.join(repr(place) for place in elsewhere)}"
+        told = " or ".join(repr(place) for place in elsewhere)
+        return f"it belongs at {told}", f"move it to {' or '.join(elsewhere)}"
     guess = nearest(key, siblings) or _nearest_anywhere(key)
-    return f"did you mean '{guess}'?" if guess else f"known here: {', '.join(siblings)}"
+    if guess:
+        return f"did you mean '{guess}'?", f"write {guess} in its place"
+    return f"known here: {', '.join(siblings)}", "take one of these, or leave it out"
+
+
+def places_of(key: str) -> list[str]:
+    """Return the dotted keys that end in ``key``, parameters of generators apart.
+
+    >>> places_of("holdout")
+    ['split.holdout']
+    """
+    found = (known for known in _places(Config, ()) if known[-1] == key)
+    return [".".join(known) for known in found if "synthesizer" not in known[:-1]]
 
 
 class Settable(NamedTuple):

@@ -46,6 +46,7 @@ class Problem(NamedTuple):
 
     order: tuple[int, int, int]
     line: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,14 @@ def from_set(text: str, number: int) -> Setting:
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
-        raise ConfigError(f"--set {text}: {_FORM}")
+        raise ConfigError(f"--set {text}: {_FORM}", f"write --set {key.strip()}=VALUE" if key.strip(". ") else "")
     label = f"--set {'.'.join(path)}"
     return Setting(path, parse_value(value, label), Place("--set", label, label, (2, number, 0)))
 
 
-def from_flag(key: str, value: Any, number: int) -> Setting:
-    """Return what a command's own option sets; paths, enums and tuples become the plain data that files hold."""
-    return Setting(tuple(key.split(".")), _plain(value), Place("flag", "command line", "command line", (3, number, 0)))
+def from_flag(key: str, value: Any, number: int, option: str) -> Setting:
+    """Return what a command's own ``option`` sets; paths, enums and tuples become the plain data that files hold."""
+    return Setting(tuple(key.split(".")), _plain(value), Place("flag", option, option, (3, number, 0)))
 
 
 def put(layered: Layered, setting: Setting) -> Layered:

@@ -68,6 +68,7 @@ def load(
     sets: Sequence[str] = (),
     environment: Mapping[str, str] = _NOTHING,
     flags: Mapping[str, Any] = _NOTHING,
+    options: Mapping[str, str] = _NOTHING,
 ) -> Resolved:
     """Return the configuration in force: flag over ``--set`` over environment over file over default.
 
@@ -80,6 +81,8 @@ def load(
         settings, and one with ``__`` that names no key is an error.
     flags
         Values of a command's own options by dotted key; ``None`` is an option that was not given.
+    options
+        What messages call these options, by dotted key: ``--holdout`` for split.holdout.
 
     Paths in the file are relative to it and come back relative to the working directory, or absolute where
     that is shorter; all others are relative to the working directory as they stand.
@@ -97,13 +100,14 @@ def load(
         Anything else that is wrong, all of it in one message of one line each.
     """
     stated = _from_file(file)
-    settings, found = _settings(sets, environment, flags)
+    settings, found = _settings(sets, environment, flags, options)
     layered, clashes = _lay(stated, settings)
     layered, set_aside = without_other_kind(layered, stated.data, KINDS)
     config, refused = _validate(layered)
     if config is None or found or clashes:
-        lines = dict.fromkeys(problem.line for problem in sorted([*found, *clashes, *refused]))
-        raise ConfigError("\n".join(lines), _HINT)
+        lines = {problem.line: problem.hint for problem in sorted([*found, *clashes, *refused])}
+        only = next(iter(lines.values())) if len(lines) == 1 else ""
+        raise ConfigError("\n".join(lines), only or _HINT)
     return Resolved(config, dict(_origins(config, layered)), file, set_aside)
 
 
@@ -180,7 +184,7 @@ def _moved(value: Any, moved: Callable[[str], str]) -> Any:
 
 
 def _settings(
-    sets: Sequence[str], environment: Mapping[str, str], flags: Mapping[str, Any]
+    sets: Sequence[str], environment: Mapping[str, str], flags: Mapping[str, Any], options: Mapping[str, str]
 ) -> tuple[list[Setting], list[Problem]]:
     """Return all settings from outside the file, the weakest first, and what is wrong with their form."""
     variables = sorted(name for name in environment if name.startswith(PREFIX) and "__" in name)
@@ -188,7 +192,7 @@ def _settings(
     readers: list[Callable[[], Setting]] = [
         *(partial(from_variable, name, environment[name], n) for n, name in enumerate(variables)),
         *(partial(from_set, text, n) for n, text in enumerate(sets)),
-        *(partial(from_flag, key, flags[key], n) for n, key in enumerate(given)),
+        *(partial(from_flag, key, flags[key], n, options.get(key, "command line")) for n, key in enumerate(given)),
     ]
     settings: list[Setting] = []
     found: list[Problem] = []
@@ -196,7 +200,7 @@ def _settings(
         try:
             settings.append(reader())
         except ConfigError as error:
-            found.append(Problem((1, number, 0), error.message))
+            found.append(Problem((1, number, 0), error.message, error.hint))
     return settings, found
 
 
@@ -206,7 +210,7 @@ def _lay(layered: Layered, settings: Sequence[Setting]) -> tuple[Layered, list[P
         try:
             layered = put(layered, setting)
         except ConfigError as error:
-            clashes.append(Problem(setting.place.order, error.message))
+            clashes.append(Problem(setting.place.order, error.message, error.hint))
     return layered, clashes
 
 

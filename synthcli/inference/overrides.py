@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
-from synthcli.errors import BadTableError, ConfigError
+from synthcli.config.suggest import one_of, suggestion
+from synthcli.errors import ConfigError
 from synthcli.schema import Kind
 
 #: Kinds that a column can be only if every value can be read as one.
@@ -44,19 +44,13 @@ class ReadOptions:
 
 
 def check_overrides(names: Iterable[str], options: ReadOptions) -> None:
-    """Raise ``BadTableError`` where ``data.columns`` or ``data.primary_key`` names a column that is not there."""
+    """Raise ``ConfigError`` where ``data.columns`` or ``data.primary_key`` names a column that is not there."""
     present = list(names)
-    named = [("data.columns", name) for name in options.columns]
+    named = [(f"data.columns.{name}", name) for name in options.columns]
     named += [("data.primary_key", options.primary_key)] if options.primary_key else []
     for where, name in named:
         if name not in present:
-            near = get_close_matches(name, present, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the columns are {_listed(present)}"
-            raise BadTableError(f"{where} names {name!r}, which is no column of the table", hint)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+            raise ConfigError(f"{where}: the table has no column {name!r}", suggestion(name, present))
 
 
 def demanded_kind(name: str, options: ReadOptions) -> tuple[Kind | None, str | None]:
@@ -67,7 +61,6 @@ def demanded_kind(name: str, options: ReadOptions) -> tuple[Kind | None, str | N
     try:
         demanded = Kind(kind) if kind else None
     except ValueError:
-        near = get_close_matches(str(kind), list(Kind), n=1)
-        hint = f"did you mean {str(near[0])!r}?" if near else f"the types are {', '.join(Kind)}"
-        raise ConfigError(f"data.columns.{name}.type: {kind!r} is no type of column", hint) from None
+        expected = one_of(kind, [each.value for each in Kind])
+        raise ConfigError(f"data.columns.{name}.type: got {kind!r}, expected {expected}", "correct the type") from None
     return (Kind.ID if name == options.primary_key else demanded), form

@@ -59,8 +59,17 @@ def loaded(text: str, *sets: str, **more: Any) -> Resolved:
 def mistakes(text: str, *sets: str, **more: Any) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         loaded(text, *sets, **more)
-    assert caught.value.hint == "correct the above and run again"
-    return caught.value.message.splitlines()
+    lines = caught.value.message.splitlines()
+    assert caught.value.hint
+    assert len(lines) == 1 or caught.value.hint == "correct the above and run again"
+    return lines
+
+
+def remedy(text: str, *sets: str, **more: Any) -> str:
+    """The hint about the only mistake."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(text, *sets, **more)
+    return caught.value.hint
 
 
 def test_the_example_loads() -> None:
@@ -325,6 +334,46 @@ WRONG = [
         "collapse_sim, refresh, run",
     ),
 ]
+
+
+REMEDIES = [
+    ("split: {holdout: 20%}", "write split.holdout: 0.2"),
+    ("split: {holdout: 20}", "write split.holdout: 0.2"),
+    ("split: {holdout: '0,2'}", "write split.holdout: 0.2"),
+    ("split: {holdout: '0.2'}", "write split.holdout: 0.2"),
+    ("split: {holdout: 0}", "correct the above and run again"),
+    ("split: {holdout: 120%}", "correct the above and run again"),
+    ("augment: {shares: {true: 50%}}", "write augment.shares.true: 0.5"),
+    ("sample: {rows: 1e6}", "write sample.rows: 1000000"),
+    ("sample: {rows: '1_000'}", "write sample.rows: 1000"),
+    ("sample: {rows: -5}", "correct the above and run again"),
+    ("sample: {rows: 1.5}", "correct the above and run again"),
+    ("validate: {compat: yes}", "write validate.compat: true"),
+    ("validate: {compat: Off}", "write validate.compat: false"),
+    ("validate: {compat: maybe}", "correct the above and run again"),
+    ("synthesizer: {kind: forrest}", "write synthesizer.kind: forest"),
+    ("data: {target: 1}", 'write data.target: "1"'),
+    ("data: a.csv", "write the keys of data indented under it, e.g. path"),
+    ("split: {holdot: 0.2}", "write holdout in its place"),
+    ("holdout: 0.2", "move it to split.holdout"),
+    ("synthesizer: {epochs: 3}", "leave it out, or set synthesizer.kind to one that has it"),
+    ("split: {7: x}", "take one of these, or leave it out"),
+]
+
+
+@pytest.mark.parametrize(("text", "hint"), REMEDIES)
+def test_the_hint_says_what_to_write(text: str, hint: str) -> None:
+    assert remedy(text) == hint
+
+
+def test_the_hint_is_in_the_form_in_which_the_value_was_given() -> None:
+    assert remedy("", "split.holdout=20%") == "write --set split.holdout=0.2"
+    assert remedy("", "split.by=[1]") == "correct the above and run again"
+    assert remedy("", "split.holdout") == "write --set split.holdout=VALUE"
+    assert remedy("", environment={"SYNTHCLI_SPLIT__HOLDOUT": "20%"}) == "write SYNTHCLI_SPLIT__HOLDOUT=0.2"
+    given = {"flags": {"split.holdout": 20}, "options": {"split.holdout": "--holdout"}}
+    assert remedy("", **given) == "write --holdout 0.2"
+    assert mistakes("", **given) == ["--holdout: split.holdout: got 20, expected a share between 0 and 1, e.g. 0.2"]
 
 
 @pytest.mark.parametrize(("text", "line"), WRONG, ids=[text for text, _ in WRONG])

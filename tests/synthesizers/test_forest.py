@@ -140,7 +140,7 @@ def test_columns_come_by_rising_number_of_values_and_those_asked_for_first() -> 
 
 
 def test_an_unknown_column_in_the_order_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"synthesizer\.order names 'nois', which is no column"):
+    with pytest.raises(ConfigError, match=r"synthesizer\.order: 'nois' is no column"):
         fit(dependent(100), order=["nois"])
 
 

@@ -182,7 +182,7 @@ def _order(coded: Mapping[str, Coded], first: Sequence[str], schema: Schema) -> 
     unknown = [name for name in first if name not in schema]
     if unknown:
         raise ConfigError(
-            f"synthesizer.order names {unknown[0]!r}, which is no column that the forest learns",
+            f"synthesizer.order: {unknown[0]!r} is no column that the forest learns",
             f"name columns among {', '.join(list(coded)[:8])}{' …' if len(coded) > 8 else ''}",
         )
     asked = [name for name in first if name in coded]
