@@ -25,6 +25,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from synthcli import __version__
 from synthcli.commands.envelope import error_document, print_document
+from synthcli.commands.parsing import no_such_command, own_words
 from synthcli.commands.running import ClosedPipeError
 from synthcli.errors import EngineError, SynthcliError, UsageError, no_room
 from synthcli.progress import log_line, visible, visible_lines
@@ -86,8 +87,10 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that ``args`` names, imported only now; listing them never gets here."""
-        name, stub, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if name in COMMANDS else stub, rest
+        if args[0] not in COMMANDS:
+            raise no_such_command(args[0], list(COMMANDS))
+        _, _, rest = super().resolve_command(ctx, args)
+        return args[0], load_command(args[0]), rest
 
 
 def load_command(name: str) -> Any:
@@ -101,7 +104,7 @@ def load_command(name: str) -> Any:
 app = typer.Typer(
     name="synthcli",
     cls=LazyGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Make synthetic tables out of real ones, and prove on a reserved holdout whether they may be released.",
@@ -118,9 +121,13 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def synthcli(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Make synthetic tables out of real ones, and prove on a reserved holdout whether they may be released."""
+    if context.invoked_subcommand is None:
+        sys.stderr.write(f"{context.get_help()}\n")
+        raise typer.Exit(UsageError.exit_code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -210,7 +217,7 @@ def _foreseen(error: BaseException) -> SynthcliError:  # noqa: PLR0911 - one a k
     Only the type of an unforeseen error is told: its text may quote cells of a real table.
     """
     if hasattr(error, "format_message"):  # the parser's own usage errors
-        return _chained(UsageError(error.format_message(), _usage_hint(error)), error)
+        return _chained(own_words(error, _owners), error)
     if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
         message = f"{error.filename}: a file stands where a folder is needed"
         return _chained(UsageError(message, "name another folder with --out"), error)
@@ -239,9 +246,9 @@ def _placed() -> bool:
     return True
 
 
-def _usage_hint(error: Any) -> str:
-    context = getattr(error, "ctx", None)
-    return f"see {context.command_path} --help" if context is not None else "see synthcli --help"
+def _owners(option: str) -> list[str]:
+    """Return the commands that have ``option``."""
+    return [name for name in COMMANDS if any(option in parameter.opts for parameter in load_command(name).params)]
 
 
 def _chained(error: SynthcliError, cause: BaseException) -> SynthcliError:

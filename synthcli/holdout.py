@@ -6,6 +6,7 @@ as long as the folder lives, so parts written at different times still share no 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class SplitFolder:
     def read(self) -> SplitRecord:
         """Read the record; raises ``MissingFileError`` without a split, ``BadTableError`` for a broken record."""
         if not self.exists():
-            raise MissingFileError(f"{self.record}: no split here", "run: synthcli split DATA")
+            raise MissingFileError(f"{self.record}: no split here", "run `synthcli split DATA` first")
         try:
             data = read_json(self.record)
             record = SplitRecord(SplitRule.from_dict(data["rule"]), Schema.from_dict(data["schema"]))
@@ -157,8 +158,15 @@ def guard(train: pl.DataFrame, folder: SplitFolder, *, where: str) -> None:
     if count:
         raise HoldoutRowsError(
             f"{where}: {count:,} of {train.height:,} rows are reserved for the audit and must not be learned from",
-            f"run `synthcli split {where}` and fit on {folder.train}",
+            f"learn from {folder.train}" + _divided_again(where, folder),
         )
+
+
+def _divided_again(where: str, folder: SplitFolder) -> str:
+    """Return what to do with a table that is no part of the split itself."""
+    if Path(where).resolve().parent == folder.path.resolve():
+        return ""
+    return f"; if {where} has new rows, divide it first with `synthcli split {shlex.quote(where)}`"
 
 
 def _content(part: Path, rule: SplitRule) -> Keys:

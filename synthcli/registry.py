@@ -178,7 +178,7 @@ def resolve(root: Path, reference: str | None = None) -> Version:
     if (Path(reference) / MANIFEST).is_file():
         return read(Path(reference))
     raise MissingFileError(
-        f"{reference!r} is no generator: neither an alias nor a version of {root}, nor a folder with a {MANIFEST}",
+        f"{reference}: no generator: neither an alias or version under {root}, nor a folder with a {MANIFEST}",
         _what_exists(root),
     )
 
@@ -390,14 +390,14 @@ def _in_force(root: Path) -> Version:
             return _numbered(root, known[alias], alias)
     complete = numbers(root)
     if not complete:
-        raise MissingFileError(f"there is no generator under {root}", "run `synthcli fit` first")
+        raise MissingFileError(f"{root}: there is no generator in it", "run `synthcli fit` first")
     return read(_folder(root, complete[-1]))
 
 
 def _numbered(root: Path, number: int, alias: str = "") -> Version:
     if number not in numbers(root):
-        named = f", which the alias {alias!r} names," if alias else ""
-        raise MissingFileError(f"version {number:04d}{named} is not under {root}", _what_exists(root))
+        named = f", which the alias {alias!r} names" if alias else ""
+        raise MissingFileError(f"{root}: there is no version {number:04d}{named}", _what_exists(root))
     version = read(_folder(root, number))
     if version.number != number:
         raise BadTableError(
@@ -410,8 +410,8 @@ def _what_exists(root: Path) -> str:
     complete = numbers(root)
     if not complete:
         return "there is none yet: run `synthcli fit`"
-    named = [f"{alias} = {number:04d}" for alias, number in sorted(aliases(root).items())]
-    return "there are " + ", ".join([*(f"{number:04d}" for number in complete), *named])
+    named = [f"{alias} is {number:04d}" for alias, number in sorted(aliases(root).items())]
+    return "name one of those there are: " + ", ".join([*(f"{number:04d}" for number in complete), *named])
 
 
 def _files(folder: Path) -> list[str]:

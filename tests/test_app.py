@@ -72,7 +72,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture) -> None:
     [
         (["splti"], "split"),
         (["split", "--holdot", "0.2"], "--holdout"),
-        (["sample", "-n", "many"], "integer"),
+        (["sample", "-n", "many"], "whole number"),
         (["split"], "data.path"),
         (["split", "a.csv", "--holdout", "20"], "between 0 and 1"),
         (["fit", "--synthesizer", "gauss"], "gaussian_copula"),

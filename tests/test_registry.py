@@ -319,7 +319,7 @@ def test_an_unknown_reference_is_answered_with_what_exists(tmp_path: Path) -> No
     for reference in ("best", "9", "no/such/folder"):
         with pytest.raises(MissingFileError) as caught:
             registry.resolve(tmp_path, reference)
-        assert caught.value.hint == "there are 0001, 0002, latest = 0002"
+        assert caught.value.hint == "name one of those there are: 0001, 0002, latest is 0002"
 
 
 def test_an_alias_of_a_deleted_version_is_said_to_be_one(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def _simulation(run: Run, settings: Config, train: str | None, allow_synthetic: 
     if holdout_was_seen(Table(learned.table), Table(reserved), learned.schema):
         raise HoldoutRowsError(
             f"{holdout.names[0]}: rows of it stand in {learned.path}, so it is no holdout of that table",
-            "reserve one that no generator has seen: synthcli split DATA",
+            "reserve one that no generator has seen: `synthcli split DATA`",
         )
     case = _case(run, settings, learned, reserved, rows, metrics)
     _check_temperature(case)

@@ -78,7 +78,9 @@ def _report_path(given: Path) -> Path:
     for path in (given / "report.json", given / "validate" / "report.json"):
         if path.is_file():
             return path
-    raise MissingFileError(f"{given}: no report.json in it, nor in validate below it", "make one: synthcli validate")
+    raise MissingFileError(
+        f"{given}: no report.json in it, nor in validate below it", "make one with `synthcli validate`"
+    )
 
 
 def _check_apart(output: Path | None, reports: list[Path]) -> None:

@@ -146,8 +146,10 @@ def _check_sides(divided: Divided, folder: SplitFolder) -> None:
     rule = divided.rule
     for name, count in row_counts(divided, folder).items():
         if not count and name != "privacy":
+            total = len(divided.sides)
+            rows = "the only row falls" if total == 1 else f"all {total:,} rows fall"
             raise BadTableError(
-                f"all {len(divided.sides):,} rows fall on one side: the {name} part would be empty "
-                f"(method {rule.method}, holdout share {rule.holdout:g})",
-                "give more rows or groups, or another split.holdout or split.method",
+                f"split.holdout: {rows} on one side, so that the {name} part would be empty "
+                f"(method {rule.method}, share {rule.holdout:g})",
+                "give more rows or groups, or set another split.holdout or split.method",
             )

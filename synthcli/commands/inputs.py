@@ -27,7 +27,9 @@ def open_data(settings: Config, log: Log, frozen: Schema | None = None) -> Sourc
     What was sniffed or is doubtful is a warning the first time, when somebody is there to say otherwise.
     """
     if settings.data.path is None:
-        raise UsageError("no table given", "name it: synthcli split DATA, or set data.path in the configuration")
+        raise UsageError(
+            "DATA: no table named, and data.path is not set", "name it, or a configuration that does: -c FILE"
+        )
     return open_file(settings.data.path, settings, log, frozen, tell=log.note if frozen else log.warn)
 
 

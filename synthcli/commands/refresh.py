@@ -106,7 +106,9 @@ def _source(settings: Config) -> tuple[Path | Part, ...]:
 
     path = settings.data.path
     if path is None:
-        raise UsageError("no table given", "name it: synthcli refresh DATA, or set data.path in the configuration")
+        raise UsageError(
+            "DATA: no table named, and data.path is not set", "name it, or a configuration that does: -c FILE"
+        )
     if STANDARD_INPUT in ([path] if isinstance(path, str) else path):
         raise UsageError(
             "standard input cannot be looked at again at the next refresh", "name a file, a glob or a folder"

@@ -35,12 +35,12 @@ def rollback(
         known = aliases(out)
         if version is None and "previous" not in known:
             raise MissingFileError(
-                f"there is no previous champion under {out}", "name a version: `synthcli status` lists them"
+                f"{out}: there is no previous champion", "name a version: `synthcli status` lists them"
             )
         found = resolve(out, version or "previous")
         if found.folder.parent.resolve() != (out / "generators").resolve():
             raise MissingFileError(
-                f"{version!r} is no version of {out}", "name its number: `synthcli status` lists them"
+                f"{version}: no version under {out}", "name its number: `synthcli status` lists them"
             )
         verify(found)
         return found, known.get("champion")

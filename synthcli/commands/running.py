@@ -7,6 +7,7 @@ contract's "Common" section are added to its signature, gathered into a ``Run``,
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,14 @@ from dataclasses import dataclass, field
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
+from typer.models import OptionInfo
 
 from synthcli.commands import completing
 from synthcli.commands.envelope import document, print_document
+from synthcli.errors import SynthcliError
 from synthcli.progress import Log
 
 if TYPE_CHECKING:
@@ -56,6 +59,10 @@ class Run:
     json: bool
     dry_run: bool
     log: Log
+    #: The command's own options by the name of their parameter, as they are typed.
+    options: Mapping[str, str] = field(default_factory=dict)
+    #: The configurations that were resolved, the one in force last.
+    known: list[Resolved] = field(default_factory=list)
 
     def settings(self, **flags: Any) -> Config:
         """Return the configuration in force; ``flags`` are the command's own options, ``split__by`` for split.by.
@@ -70,13 +77,21 @@ class Run:
 
         given = {name.replace("__", "."): value for name, value in flags.items()}
         common = {"run.output_dir": str(self.out) if self.out else None}
-        resolved = load(self.config_file, self.sets, os.environ, {**common, **given})
+        options = {key: self.option(key) for key in given}
+        resolved = load(self.config_file, self.sets, os.environ, {**common, **given}, options)
+        self.known.append(resolved)
         _check_directory(resolved.config.run.output_dir)
         return resolved
 
+    def option(self, key: str) -> str:
+        """Return the option that sets ``key``, which has the name of the key or of what the key is about."""
+        section, _, name = key.rpartition(".")
+        names = (name, name.removesuffix("s"), section.rpartition(".")[2])
+        return next((self.options[each] for each in names if each in self.options), f"--{name.replace('_', '-')}")
+
     def follow_up(self, words: str) -> str:
         """Return the command line ``synthcli words`` that continues with the same config and directory."""
-        parts = ["synthcli", *words.split()]
+        parts = ["synthcli", *shlex.split(words)]
         if self.config_file:
             parts += ["-c", str(self.config_file)]
         if self.out:
@@ -153,12 +168,15 @@ def command(function: Callable[..., Outcome]) -> Callable[..., int]:
     @wraps(function)
     def ran(**arguments: Any) -> int:
         common = {key: arguments.pop(key) for key in _COMMON}
-        run = _run(name, common)
+        run = _run(name, common, options)
         try:
             outcome = function(run, **arguments)
             _finish(run, outcome)
         except BrokenPipeError as error:
             raise ClosedPipeError from error
+        except SynthcliError as error:
+            _explain(error, run)
+            raise
         return outcome.exit_code
 
     own = list(signature(function, eval_str=True).parameters.values())[1:]
@@ -167,6 +185,7 @@ def command(function: Callable[..., Outcome]) -> Callable[..., int]:
         for key, (annotation, default) in _COMMON.items()
     ]
     own = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own]
+    options = {parameter.name: _typed(parameter) for parameter in own}
     ran.__signature__ = signature(function).replace(  # type: ignore[attr-defined]
         parameters=own + shared, return_annotation=int
     )
@@ -175,7 +194,53 @@ def command(function: Callable[..., Outcome]) -> Callable[..., int]:
     return ran
 
 
-def _run(name: str, common: Mapping[str, Any]) -> Run:
+def _typed(parameter: Parameter) -> str:
+    """Return an option as it is typed, an argument as the usage line shows it."""
+    about = get_args(parameter.annotation)[1]
+    if not isinstance(about, OptionInfo):
+        return str(about.metavar or parameter.name.upper()).strip("[]")
+    named = [word for word in (about.param_decls or ()) if word.startswith("--")]
+    return named[0] if named else f"--{parameter.name.replace('_', '-')}"
+
+
+def _explain(error: SynthcliError, run: Run) -> None:
+    """Add what only the command line knows: where a key was given, and how its commands go on from here.
+
+    A message that begins with a key gets the key's place in front: ``synthcli.yaml:3:5: data.target: …``. Whether a
+    column exists is found out by those who have the table, and they know no places.
+    """
+    resolved = run.known[-1] if run.known else None
+    key = re.match(r"([a-z_]+\.[a-z_.]+[^:]*?)(?: \([^)]*\))?: ", error.message)
+    if resolved is not None and key is not None and (place := _place(key[1], resolved.origins, run)):
+        error.message = f"{place} {error.message}" if place == "--set" else f"{place}: {error.message}"
+    if resolved is not None and error.kind == "missing_file" and _is_stated(error.message, resolved):
+        error.hint += f"; data.path ({resolved.origins['data.path']}) is relative to the folder of that file"
+    named = resolved is not None and resolved.config.data.path is not None
+    words = error.hint.replace("split DATA`", "split`") if named else error.hint
+    error.hint = re.sub("`synthcli ([^`]+)`", lambda found: f"`{run.follow_up(found[1])}`", words)
+
+
+def _place(key: str, origins: Mapping[str, str], run: Run) -> str | None:
+    """Return where ``key``, or the first key under it, was given; nothing for a default."""
+    known = (each for each in origins if _within(each, key) or _within(key, each))
+    found = next((each for each in known if origins[each] != "default"), None)
+    if found is None or origins[found] not in ("flag", "environment"):
+        return None if found is None else origins[found]
+    return run.option(found) if origins[found] == "flag" else f"SYNTHCLI_{found.upper().replace('.', '__')}"
+
+
+def _within(key: str, above: str) -> bool:
+    """Whether ``key`` is ``above`` or stands under it."""
+    return key == above or key.startswith(f"{above}.")
+
+
+def _is_stated(message: str, resolved: Resolved) -> bool:
+    """Whether the message begins with the table that the configuration's file states."""
+    stated = resolved.file is not None and resolved.origins["data.path"].startswith(f"{resolved.file}:")
+    return stated and message.startswith(f"{resolved.config.data.path}: ")
+
+
+def _run(name: str, common: Mapping[str, Any], options: Mapping[str, str]) -> Run:
     log = Log(
         name,
         quiet=common["quiet"],
@@ -195,6 +260,7 @@ def _run(name: str, common: Mapping[str, Any]) -> Run:
         common["json"],
         common["dry_run"],
         log,
+        options,
     )
 
 

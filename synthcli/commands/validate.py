@@ -192,7 +192,7 @@ def _asked_then(report: Report, path: Path) -> Config:
         return Config.model_validate(report.config)
     except ValueError as error:
         raise BadTableError(
-            f"{path}: the configuration in it is none of this version", "audit again: synthcli validate"
+            f"{path}: the configuration in it is none of this version", "audit again with `synthcli validate`"
         ) from error
 
 
@@ -314,5 +314,5 @@ def _check_rows(parts: dict[str, Table], paths: Mapping[str, str], schema: Schem
     if holdout_was_seen(parts["train"], parts["holdout"], schema):
         raise HoldoutRowsError(
             f"{paths['holdout']}: rows of it stand in {paths['train']}, so it is no holdout of that table",
-            "reserve one that no generator has seen: synthcli split DATA",
+            "reserve one that no generator has seen: `synthcli split DATA`",
         )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from synthcli.config.suggest import nearest
 from synthcli.errors import ConfigError, MissingFileError
 
 #: Keys from the top down, each as it is written in YAML; list items by their number.
@@ -27,6 +28,7 @@ MAX_DEPTH = 64
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null"))
+_TABLES = {".csv", ".tsv", ".gz", ".parquet", ".pq", ".xlsx", ".xls"}
 _SYNTAX_HINT = "indent with spaces, and quote text that holds : # [ ] { } & * ! | > or starts with % @ or a backtick"
 
 
@@ -97,19 +99,33 @@ def read(file: Path) -> Document:
     Raises ``MissingFileError`` where there is none, and ``ConfigError`` where it cannot be read or is not
     the YAML of a configuration.
     """
+    if file.suffix.lower() in _TABLES:
+        raise ConfigError(f"{file}: a table, expected a configuration (YAML)", "give the table without -c before it")
     try:
         with file.open("rb") as stream:
             # A table given by mistake may be gigabytes long, and YAML is read slowly.
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        hint = "check the path after --config, or write a first file with `synthcli init DATA`"
-        raise MissingFileError(f"{file}: there is no such configuration file", hint) from error
+        raise MissingFileError(f"{file}: there is no such configuration file", _near(file)) from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{file}: a folder, expected a configuration file", _near(file / "synthcli.yaml")) from error
     except OSError as error:
-        raise ConfigError(f"{file}: the configuration cannot be read: {error.strerror}") from error
+        hint = "check its permissions"
+        raise ConfigError(f"{file}: the configuration cannot be read: {error.strerror}", hint) from error
     if len(content) > MAX_BYTES:
         hint = "give the configuration file after --config, not a table"
         raise ConfigError(f"{file}: more than {MAX_BYTES:,} bytes, too long for a configuration", hint)
     return parse(content, str(file))
+
+
+def _near(file: Path) -> str:
+    """Return which configuration may be meant: one of nearly this name, there or here, else how to make one."""
+    for folder in dict.fromkeys((file.parent, Path())):
+        known = [path.name for path in sorted(folder.glob("*.y*ml"))]
+        found = nearest(file.name, known)
+        if found is not None:
+            return f"did you mean {folder / found}?"
+    return "check the path after -c, or write a first file with `synthcli init DATA`"
 
 
 def parse(content: bytes, name: str) -> Document:

@@ -73,15 +73,16 @@ def _options(details: ErrorDetails) -> list[str]:
 
 
 def _remedy(details: ErrorDetails, path: KeyPath, place: Place) -> str:
-    """Return what to write where the value was given; nothing where the line says it already."""
-    kind, dotted = details["type"], ".".join(path)
+    """Return what to write where the value was given; nothing where values contradict each other."""
+    kind, dotted, layer = details["type"], ".".join(path), place.order[0]
+    if kind in {"missing", "refused"}:
+        return f"add {dotted}" if kind == "missing" else ""
     if kind in {"model_type", "dict_type"} and (keys := known_at(path)):
         return f"write the keys of {dotted} indented under it, e.g. {keys[0]}"
-    layer = place.order[0]
-    within = layer > 0 and path[-1:] != () and path[-1].isdigit()  # of a list that was given as one value
-    meant = None if kind in {"missing", "refused"} or within else _meant(details)
+    within = layer > 0 and path[-1].isdigit()  # of a list that was given as one value
+    meant = None if within else _meant(details)
     if meant is None:
-        return ""
+        return f"set {dotted} to {_expected(details)}"
     return f"write {(f'{dotted}: ', f'{place.key}=', f'{place.key}=', f'{place.key} ')[layer]}{meant}"
 
 
@@ -112,7 +113,8 @@ def number_meant(got: object, expected: str) -> str | None:
     if found is None:
         return None
     number = float(found[1]) / (100 if found[2] or (share and 1 < float(found[1]) <= 100) else 1)
-    if not number or (share and number > 1) or ("whole" in expected and not number.is_integer()):
+    whole = "whole" in expected
+    if not number or (share and number > 1) or (whole and not number.is_integer()) or (number == got and not whole):
         return None
     return f"{number:.0f}" if number.is_integer() else f"{number:.10g}"
 

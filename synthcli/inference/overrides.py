@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from synthcli.config.suggest import one_of, suggestion
+from synthcli.config.suggest import suggestion
 from synthcli.errors import ConfigError
 from synthcli.schema import Kind
 
@@ -61,6 +61,6 @@ def demanded_kind(name: str, options: ReadOptions) -> tuple[Kind | None, str | N
     try:
         demanded = Kind(kind) if kind else None
     except ValueError:
-        expected = one_of(kind, [each.value for each in Kind])
-        raise ConfigError(f"data.columns.{name}.type: got {kind!r}, expected {expected}", "correct the type") from None
+        hint = suggestion(str(kind), [each.value for each in Kind], "the types")
+        raise ConfigError(f"data.columns.{name}.type: {kind!r} is no type of column", hint) from None
     return (Kind.ID if name == options.primary_key else demanded), form

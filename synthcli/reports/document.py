@@ -168,7 +168,7 @@ def read_report(path: Path) -> Report:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise MissingFileError(f"{path}: no report there", "make one: synthcli validate") from error
+        raise MissingFileError(f"{path}: no report there", "make one with `synthcli validate`") from error
     except UnicodeDecodeError as error:
         raise BadTableError(
             f"{path}: not a report: it is no text", "name a report.json of synthcli validate"

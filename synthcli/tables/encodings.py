@@ -145,6 +145,8 @@ def _transcoded(path: Path, name: str, codec: str, skip: int) -> Path:
         except UnicodeDecodeError as error:
             line += error.object[: error.start].decode(codec, "ignore").count("\n")
             raise BadTableError(f"{name}, line {line:,}: the bytes are no valid {codec}", _NAME_IT) from None
+        except UnicodeError:  # UTF-16 and UTF-32 that do not say in which order their bytes stand
+            raise BadTableError(f"{name}, line 1: the bytes are no valid {codec}", _NAME_IT) from None
     return copy
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synthcli import remote
+from synthcli.config.suggest import nearest
 from synthcli.errors import BadTableError, MissingFileError
 from synthcli.tables.spool import new_spool
 
@@ -103,9 +104,16 @@ def _near(path: Path) -> str:
 
 
 def _nearest(name: str, names: Sequence[str]) -> str | None:
+    """Return the file of nearly the same stem, since a suffix in common says nothing; of several the most alike."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, names, n=1)), None)
+    stem = nearest(_stem(name), [_stem(known) for known in names if not known.endswith(_SIDECAR)])
+    alike = [known for known in names if _stem(known) == stem and not known.endswith(_SIDECAR)]
+    return next(iter(get_close_matches(name, alike, n=1, cutoff=0)), None)
+
+
+def _stem(name: str) -> str:
+    return name[:1] + name[1:].partition(".")[0]
 
 
 def _remote(url: str) -> Iterator[Part]:

@@ -222,13 +222,26 @@ def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    (tmp_path / "synthcli.yml").touch()
+    with pytest.raises(ConfigError, match="a folder, expected a configuration file") as caught:
         read(tmp_path)
+    assert caught.value.hint == f"did you mean {tmp_path / 'synthcli.yml'}?"
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "synthcli.yaml").touch()
+    for name in ("synthcli.yml", "sythcli.yaml", "no-such-folder/synthcli.yaml"):
+        with pytest.raises(MissingFileError) as caught:
+            read(tmp_path / name)
+        near = f"did you mean {tmp_path / 'synthcli.yaml'}?"
+        assert (caught.value.hint == near) == (not name.startswith("no-such"))
 
 
 def test_a_table_given_by_mistake_is_not_read_to_its_end(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_bytes(b"1,2,3\n" * (MAX_BYTES // 6 + 1))
+    (tmp_path / "table").write_bytes(b"1,2,3\n" * (MAX_BYTES // 6 + 1))
     with pytest.raises(ConfigError, match="too long for a configuration"):
+        read(tmp_path / "table")
+    with pytest.raises(ConfigError, match="a table, expected a configuration"):
         read(tmp_path / "table.csv")
 
 

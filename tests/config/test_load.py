@@ -341,16 +341,16 @@ REMEDIES = [
     ("split: {holdout: 20}", "write split.holdout: 0.2"),
     ("split: {holdout: '0,2'}", "write split.holdout: 0.2"),
     ("split: {holdout: '0.2'}", "write split.holdout: 0.2"),
-    ("split: {holdout: 0}", "correct the above and run again"),
-    ("split: {holdout: 120%}", "correct the above and run again"),
+    ("split: {holdout: 0}", "set split.holdout to a share between 0 and 1, e.g. 0.2"),
+    ("split: {holdout: 120%}", "set split.holdout to a share between 0 and 1, e.g. 0.2"),
     ("augment: {shares: {true: 50%}}", "write augment.shares.true: 0.5"),
     ("sample: {rows: 1e6}", "write sample.rows: 1000000"),
     ("sample: {rows: '1_000'}", "write sample.rows: 1000"),
-    ("sample: {rows: -5}", "correct the above and run again"),
-    ("sample: {rows: 1.5}", "correct the above and run again"),
+    ("sample: {rows: -5}", "set sample.rows to a whole number of at least 1"),
+    ("sample: {rows: 1.5}", "set sample.rows to a whole number of at least 1"),
     ("validate: {compat: yes}", "write validate.compat: true"),
     ("validate: {compat: Off}", "write validate.compat: false"),
-    ("validate: {compat: maybe}", "correct the above and run again"),
+    ("validate: {compat: maybe}", "set validate.compat to true or false"),
     ("synthesizer: {kind: forrest}", "write synthesizer.kind: forest"),
     ("data: {target: 1}", 'write data.target: "1"'),
     ("data: a.csv", "write the keys of data indented under it, e.g. path"),
@@ -368,7 +368,7 @@ def test_the_hint_says_what_to_write(text: str, hint: str) -> None:
 
 def test_the_hint_is_in_the_form_in_which_the_value_was_given() -> None:
     assert remedy("", "split.holdout=20%") == "write --set split.holdout=0.2"
-    assert remedy("", "split.by=[1]") == "correct the above and run again"
+    assert remedy("", "split.by=[1]") == "set split.by.0 to text"
     assert remedy("", "split.holdout") == "write --set split.holdout=VALUE"
     assert remedy("", environment={"SYNTHCLI_SPLIT__HOLDOUT": "20%"}) == "write SYNTHCLI_SPLIT__HOLDOUT=0.2"
     given = {"flags": {"split.holdout": 20}, "options": {"split.holdout": "--holdout"}}

@@ -220,8 +220,8 @@ def test_value_that_is_not_of_the_demanded_type_is_named_by_its_place(tmp_path: 
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        (ReadOptions(columns={"agee": {"type": "id"}}), BadTableError, "did you mean 'age'?"),
-        (ReadOptions(primary_key="zzz"), BadTableError, "the columns are age, city"),
+        (ReadOptions(columns={"agee": {"type": "id"}}), ConfigError, "did you mean 'age'?"),
+        (ReadOptions(primary_key="zzz"), ConfigError, "its columns: age, city"),
         (ReadOptions(columns={"age": {"type": "numerical"}}), ConfigError, "did you mean 'numeric'?"),
         (ReadOptions(encoding="utf-99"), ConfigError, "utf-8 or cp1252"),
         (ReadOptions(delimiter="::"), ConfigError, "such as ; or |"),
