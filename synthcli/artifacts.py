@@ -5,6 +5,7 @@ A reader never sees half of a file or of a generator's folder under its final na
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import remote
-from synthcli.errors import UsageError
+from synthcli.errors import UsageError, no_room
 
 _CHUNK = 1 << 20
 #: What numpy and zipfile raise for a file of arrays that is damaged somewhere.
@@ -68,6 +69,10 @@ def atomic_paths(*finals: Path, mode: int | None = None) -> Iterator[tuple[Path,
         _replace(list(zip(temporaries, finals, strict=True)))
         for folder in {final.parent for final in finals}:
             _sync(folder)
+    except OSError as error:
+        if no_room(error):  # said of a file that a person knows; most writers name none
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(finals[0])) from error
+        raise
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -147,6 +148,7 @@ def _check_options(settings: Config, given: Mapping[str, object]) -> None:
 
 def _shares(texts: list[str]) -> dict[str, float]:
     """Return shares by class from ``VALUE=P`` texts; raises ``UsageError`` for one that is none."""
+    from synthcli.config.explain import number_meant
     from synthcli.errors import UsageError
 
     found: dict[str, float] = {}
@@ -157,8 +159,11 @@ def _shares(texts: list[str]) -> dict[str, float]:
         except ValueError:
             number = -1.0
         if not sign or not 0 < number < 1:
+            named = name if sign else "VALUE" if number >= 0 else text
+            meant = number_meant(share, "a share") or "0.5"
             raise UsageError(
-                f"--share {text!r}: expected VALUE=P with a share between 0 and 1", "e.g. --share true=0.5"
+                f"--share {text!r}: expected VALUE=P with a share between 0 and 1",
+                f"write --share {shlex.quote(f'{named}={meant}')}",
             )
         if name in found:
             raise UsageError(f"--share: {name!r} stands twice", "give each class one share")
@@ -191,7 +196,10 @@ def _case(run: Run, settings: Config, train: str | None, allow_synthetic: bool) 
     from synthcli.errors import UsageError
 
     if settings.augment.mode is None:
-        raise UsageError("augment: no mode given", "name it: --mode rebalance, impute or upsample")
+        raise UsageError(
+            "--mode: none given, and augment.mode is not set",
+            "write --mode rebalance, --mode impute or --mode upsample",
+        )
     out = Path(settings.run.output_dir)
     with run.log.phase("read"):
         learned = load(run, settings, out, train)

@@ -192,12 +192,14 @@ def cell(column: Column, text: str, schema: Schema, tokens: Sequence[str], optio
     value = typed.select(tolerant_reading(column, decimal_comma=comma).alias(column.name))
     if value.to_series().null_count():
         raise UsageError(
-            f"{asked}: {text!r} is no value of column {column.name!r} ({column.kind}), expected {_form(column, comma)}"
+            f"{asked}: {text!r} is no value of column {column.name!r} ({column.kind}), expected {_form(column, comma)}",
+            "write the value in that form",
         )
     if not value.equals(value.select(reading(column, writing(column)).alias(column.name))):
         raise UsageError(
             f"{asked}: {text!r} is finer than column {column.name!r} ({column.kind}) is written, "
-            f"expected {_form(column, comma)}"
+            f"expected {_form(column, comma)}",
+            "write the value in that form",
         )
     return value.to_series()
 

@@ -104,7 +104,7 @@ def _about(parameter: Any) -> str:
 
 
 def _usage(context: Any) -> str:
-    return " ".join(context.get_usage().split()).replace("Usage:", "usage:")
+    return re.sub("[{}]", "", " ".join(context.get_usage().split())).replace("Usage:", "usage:")
 
 
 def _as_option(context: Any, word: str) -> str:

@@ -217,7 +217,7 @@ def _explain(error: SynthcliError, run: Run) -> None:
         error.hint += f"; data.path ({resolved.origins['data.path']}) is relative to the folder of that file"
     named = resolved is not None and resolved.config.data.path is not None
     words = error.hint.replace("split DATA`", "split`") if named else error.hint
-    error.hint = re.sub("`synthcli ([^`]+)`", lambda found: f"`{run.follow_up(found[1])}`", words)
+    error.hint = re.sub("`synthcli (?!init)([^`]+)`", lambda found: f"`{run.follow_up(found[1])}`", words)
 
 
 def _place(key: str, origins: Mapping[str, str], run: Run) -> str | None:

@@ -38,7 +38,8 @@ def rebalance(settings: Config, schema: Schema, table: pl.DataFrame) -> Rebalanc
     axes = tuple(_axis(schema[name], asked.bins.get(name), schema, tokens[name], table[name]) for name in names)
     for name in asked.bins:
         if name not in names:
-            raise ConfigError(f"augment.bins: {name!r} is no column that is rebalanced ({', '.join(names)})")
+            hint = "leave its bins out, or name it with --column too"
+            raise ConfigError(f"augment.bins: {name!r} is no column that is rebalanced ({', '.join(names)})", hint)
     members = [_member(text, axes, schema, tokens) for text in asked.shares]
     _check_different(members, list(asked.shares))
     dtypes = {axis.name: _place_type(axis, schema) for axis in axes}
@@ -89,7 +90,7 @@ def columns_named(settings: Config, schema: Schema) -> tuple[str, ...]:
     for place, name in enumerate(names):
         check_column(name, schema, "augment.column")
         if name in names[:place]:
-            raise ConfigError(f"augment.column: {name!r} is named twice")
+            raise ConfigError(f"augment.column: {name!r} is named twice", "name each column once")
     return names
 
 
@@ -161,4 +162,5 @@ def _check_different(members: Sequence[pl.DataFrame], texts: Sequence[str]) -> N
     for place, member in enumerate(members):
         for earlier in range(place):
             if member.equals(members[earlier]):
-                raise ConfigError(f"augment.shares: {texts[earlier]!r} and {texts[place]!r} are the same class")
+                told = f"augment.shares: {texts[earlier]!r} and {texts[place]!r} are the same class"
+                raise ConfigError(told, "give each class one share")

@@ -73,7 +73,7 @@ def _misfit(place: str, column: Column) -> BadTableError:
     form = f" of the form {column.format}" if column.format else ""
     return BadTableError(
         f"{place}, column {column.name!r}: the value is no {column.kind} value of type {column.dtype}{form}",
-        "correct the value, or start anew with a schema of the present table",
+        "correct that cell; a table that has changed is split anew in another directory, with --out DIR",
     )
 
 
