@@ -367,6 +367,7 @@ def _written(
     """Write the tables, unless the gate failed, and the report; say how it ended."""
     from synthcli.artifacts import write_json, write_text
     from synthcli.augmentation.recipe import Origin
+    from synthcli.commands.following import origin_of
     from synthcli.reports.augmentation import augment_report
     from synthcli.reports.augmentation_html import augment_html
 
@@ -391,6 +392,7 @@ def _written(
         {**artifacts, "report": folder / "report.json", "html": folder / "report.html"},
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
+        next_step=origin_of(run, outputs[0]["path"]) if outputs else run.follow_up("status"),
     )
 
 

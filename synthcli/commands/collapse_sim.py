@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -553,7 +554,23 @@ def _next_step(run: Run, document: Mapping[str, Any]) -> str:
     """Return the command that would settle what is open: the chains that are there stay, and cost nothing."""
     open_arms = [arm["settles"] for arm in document["arms"] if arm["asked"] and arm["settles"]]
     chains = [settles["chains"] for settles in open_arms if settles["chains"] is not None]
-    return run.follow_up(f"collapse-sim --chains {max(chains)}") if chains else ""
+    if not chains:
+        return run.follow_up("status")
+    return run.follow_up(shlex.join(["collapse-sim", "--chains", str(max(chains)), *_given(run)]))
+
+
+def _given(run: Run) -> list[str]:
+    """Return the options that make this simulation another one, as they were given."""
+    from synthcli.config import as_plain
+
+    resolved, words = run.known[-1], []
+    for key, origin in resolved.origins.items():
+        if origin == "flag" and key not in ("collapse_sim.chains", "run.workers", "run.output_dir"):
+            section, _, name = key.partition(".")
+            value = as_plain(resolved.config)[section][name]
+            for each in value if isinstance(value, list) else [value]:
+                words += [run.option(key), str(each)]
+    return words
 
 
 def _remove_others(simulation: Simulation) -> None:

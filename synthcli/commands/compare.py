@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +67,7 @@ def compare(
         artifacts={} if output is None else {"comparison": output},
         status="failed" if failed else "ok",
         exit_code=1 if failed else 0,
+        next_step=run.follow_up(f"validate --from {shlex.quote(str(paths['b']))}"),
     )
 
 

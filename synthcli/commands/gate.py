@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,7 @@ def gate(
     max_age: Annotated[str | None, typer.Option(metavar="AGE", help="Oldest audit that counts: 7d, 12h, 30m.")] = None,
 ) -> Outcome:
     """Check that a file passed its audit: the same bytes, verdict pass, recent enough. Exits 1 otherwise."""
+    from synthcli.commands.following import audit_of, origin_of
     from synthcli.errors import UsageError
     from synthcli.lineage import content_sha256
     from synthcli.remote import shown
@@ -34,10 +36,15 @@ def gate(
     if file == STANDARD_INPUT:
         raise UsageError("standard input cannot be told from what was audited", "name the file that is to be released")
     oldest = None if max_age is None else _age(max_age)
-    where = report or Path(run.settings().run.output_dir) / "validate" / "report.json"
+    out = Path(run.settings().run.output_dir)
+    where = report or out / "validate" / "report.json"
     found = read_report(where)
     digest = content_sha256([part.path for part in resolve(file)])
     reasons = _objections(found, digest, datetime.now(UTC), oldest)
+    if found.verdict != "pass":  # which gates failed
+        following = run.follow_up(f"validate --from {shlex.quote(str(where))}")
+    else:
+        following = audit_of(run, out, file, usual=False) if reasons else origin_of(run, file)
     audited_at = found.created_at.isoformat()
     named = shown(file)
     result = {"file": named, "sha256": digest, "report": str(where), "audited_at": audited_at}
@@ -46,6 +53,7 @@ def gate(
         {**result, "released": not reasons, "reasons": reasons},
         status="failed" if reasons else "ok",
         exit_code=1 if reasons else 0,
+        next_step=following,
     )
 
 

@@ -24,7 +24,7 @@ def history(run: Run) -> Outcome:
     out = Path(run.settings().run.output_dir)
     known = [event for event in events(out) if isinstance(event.get("event"), str) and event["event"] in SHOWN]
     document = {"runs": [_run(event) for event in known]}
-    return Outcome(lambda: history_report(document), document)
+    return Outcome(lambda: history_report(document), document, next_step=run.follow_up("status"))
 
 
 def _run(event: Mapping[str, Any]) -> dict[str, Any]:

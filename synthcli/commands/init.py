@@ -61,6 +61,8 @@ def init(
         config["run"]["output_dir"] = stated_path(config["run"]["output_dir"], out_config.parent)
     if config["split"]["salt"] == default["split"]["salt"]:
         config["split"]["salt"] = _called(data).split(".")[0] or default["split"]["salt"]
+    if resolved.origins["split.holdout"] == "default":
+        config["split"]["holdout"] = _holdout_share(run, found.rows, config["split"]["holdout"])
     commands = [f"synthcli {name} -c {shlex.quote(str(out_config))}" for name in PIPELINE]
     text = config_text(config, default, found, commands=commands)
     schema_file = out_config.with_name(FILE_NAME)
@@ -71,6 +73,23 @@ def init(
         sys.stdout.write(text)
     written = {"config": out_config, "schema": schema_file}
     return _outcome(run, config, found, written, text, commands[0])
+
+
+def _holdout_share(run: Run, rows: int, usual: float) -> float:
+    """Return the least share, from ``usual`` on, that leaves both parts the rows that an audit needs.
+
+    How many rows a hash puts on one side varies; two standard deviations are allowed for.
+    """
+    from synthcli.commands.validate import MIN_ROWS
+
+    shares = (usual, 0.3, 0.4, 0.5)
+    fitting = [share for share in shares if share * rows - 2 * (rows * share * (1 - share)) ** 0.5 >= MIN_ROWS]
+    if not fitting:
+        run.log.warn(
+            f"{rows:,} {'row' if rows == 1 else 'rows'}: an audit needs {MIN_ROWS} in the training part and {MIN_ROWS} "
+            "in the holdout, and validate refuses less"
+        )
+    return fitting[0] if fitting else usual
 
 
 def _called(data: str) -> str:
@@ -190,7 +209,8 @@ def _facts(result: dict[str, Any]) -> dict[str, str]:
     from synthcli.reports.yaml_lines import scalar
 
     kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(result["columns"].values()).most_common())
-    facts = {"table": f"{result['rows']:,} rows × {len(result['columns'])} columns: {kinds}"}
+    width = len(result["columns"])
+    facts = {"table": f"{result['rows']:,} rows × {width:,} {'column' if width == 1 else 'columns'}: {kinds}"}
     for name, key in (("target", "target"), ("time", "time"), ("key", "primary_key")):
         facts[name] = scalar(result[key]) if result[key] is not None else "none found"
     if result["missing"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,11 +23,13 @@ def lineage(
 ) -> Outcome:
     """Show what a file was made from, generation by generation."""
     from synthcli.artifacts import sha256
+    from synthcli.commands.following import audit_of, next_stage
     from synthcli.errors import BadTableError
     from synthcli.lineage import read
     from synthcli.reports.family import family_report
 
-    out = Path(run.settings().run.output_dir)
+    settings = run.settings()
+    out = Path(settings.run.output_dir)
     part = _present(file)
     digest = sha256(part.path)
     known = read(part.path, digest, part.name)
@@ -35,7 +38,11 @@ def lineage(
             known.mismatch, "the file or its sidecar was changed or replaced: restore both, or remove the sidecar"
         )
     tree = _root(part.name, digest, known, _records(out))
-    return Outcome(lambda: family_report(tree), {"known": tree["kind"] is not None, "tree": tree})
+    known_kind = tree["kind"]
+    following = shlex.join(["synthcli", "init", file, "--dry-run"])
+    if known_kind is not None:
+        following = next_stage(run, settings) if known_kind == "real" else audit_of(run, out, file, usual=False)
+    return Outcome(lambda: family_report(tree), {"known": known_kind is not None, "tree": tree}, next_step=following)
 
 
 def _present(file: str) -> Part:

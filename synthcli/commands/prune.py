@@ -35,4 +35,5 @@ def prune(
         None if run.log.quiet else lambda: facts_report(facts),
         {"removed": list(gone), "kept": left},
         status="ok" if gone else "skipped",
+        next_step=run.follow_up("status"),
     )

@@ -90,10 +90,12 @@ class Run:
         return next((self.options[each] for each in names if each in self.options), f"--{name.replace('_', '-')}")
 
     def follow_up(self, words: str) -> str:
-        """Return the command line ``synthcli words`` that continues with the same config and directory."""
+        """Return the command line ``synthcli words`` that goes on with the same config, settings and directory."""
         parts = ["synthcli", *shlex.split(words)]
         if self.config_file:
             parts += ["-c", str(self.config_file)]
+        for setting in self.sets:
+            parts += ["--set", setting]
         if self.out:
             parts += ["--out", str(self.out)]
         return shlex.join(parts)

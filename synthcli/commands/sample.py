@@ -120,9 +120,9 @@ def sample(
             pass
         planned = {**_told_of(version, seed, chosen), "rows": asked.rows}
         named = {"synthetic": shown(target) if isinstance(target, str) else target} if target is not None else {}
-        return _outcome(run, planned, named, target is None)
+        return _outcome(run, out, planned, named, target is None)
     result, wrote = _emitted(run, settings, out, version, asked, seed, target, chosen, partial)
-    return _outcome(run, result, wrote, target is None)
+    return _outcome(run, out, result, wrote, target is None)
 
 
 def _data_set(
@@ -158,7 +158,7 @@ def _data_set(
     if run.dry_run:
         seed = _seed(settings)
         planned = {**_told_of(version, seed, "parquet"), "rows": asked.rows, "shards": count}
-        return _outcome(run, planned, {"synthetic": shown(target)}, False)
+        return _outcome(run, out, planned, {"synthetic": shown(target)}, False)
     with lock(state.folder.parent):
         place.restore()
         before = state.begun() or {}
@@ -169,7 +169,7 @@ def _data_set(
         begun = None if goes_on else {"plan": plan, "seed": seed}
         wanted = divided(asked.rows, count, CHUNK)
         result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial, begun)
-    return _outcome(run, result, {"synthetic": shown(target), **wrote}, False)
+    return _outcome(run, out, result, {"synthetic": shown(target), **wrote}, False)
 
 
 def _in_shards(
@@ -577,7 +577,8 @@ def _write(
     return {"sketch": keep(stream.digest)}
 
 
-def _outcome(run: Run, result: dict[str, Any], wrote: Mapping[str, Path | str], streamed: bool) -> Outcome:
+def _outcome(run: Run, out: Path, result: dict[str, Any], wrote: Mapping[str, Path | str], streamed: bool) -> Outcome:
+    from synthcli.commands.following import audit_of
     from synthcli.reports.terminal import facts_report
 
     facts = {
@@ -587,11 +588,13 @@ def _outcome(run: Run, result: dict[str, Any], wrote: Mapping[str, Path | str], 
         "seed": f"{result['seed']} (--seed {result['seed']} gives the same rows again)",
     }
     to_stdout = streamed and not run.dry_run
+    made = wrote.get("synthetic", "")
+    usual = Path(made).parent == out / "synthetic"
     return Outcome(
         None if to_stdout else lambda: facts_report(facts),
         result,
         wrote,
-        next_step="" if to_stdout else run.follow_up("validate"),
+        next_step="" if to_stdout else audit_of(run, out, made, usual),
     )
 
 

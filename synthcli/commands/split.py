@@ -140,11 +140,17 @@ def _outcome(run: Run, settings: Config, folder: SplitFolder, rule: SplitRule, r
 
 def _warn(run: Run, rule: SplitRule, result: dict[str, Any]) -> None:
     """Say what an audit on this holdout could not show."""
+    from synthcli.commands.validate import MIN_ROWS
     from synthcli.metrics.estimate import rows_for_half_width, share_half_width
 
     rows = result["rows"]["holdout"]
     enough = rows_for_half_width(0.03)
-    if rows < enough:
+    if min(rows, result["rows"]["train"]) < MIN_ROWS:
+        run.log.warn(
+            f"{result['rows']['train']:,} training rows and {rows:,} in the holdout: validate needs {MIN_ROWS} of "
+            "each, so that nothing made from this split can be audited; give more rows or another split.holdout"
+        )
+    elif rows < enough:
         total = sum(result["rows"].values())
         run.log.warn(
             f"the holdout has {rows:,} rows: shares will be known to ±{share_half_width(rows):.1%} at best; "

@@ -27,6 +27,7 @@ def status(
 ) -> Outcome:
     """Show the state of the generators. Reads no table and fits nothing."""
     from synthcli import upkeep
+    from synthcli.commands.following import next_stage
     from synthcli.registry import aliases, intact, lock_state
     from synthcli.reports.upkeep import status_report
 
@@ -61,7 +62,7 @@ def status(
         document,
         status="failed" if failed else "ok",
         exit_code=1 if failed else 0,
-        next_step=run.follow_up("refresh") if reasons else "",
+        next_step=run.follow_up("refresh") if reasons and settings.data.path else next_stage(run, settings),
     )
 
 

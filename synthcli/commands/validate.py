@@ -83,6 +83,7 @@ def _measured(
 
     from synthcli.audit import audit
     from synthcli.commands.auditing import check_columns, families, gates, pictured, questions, written
+    from synthcli.commands.following import after_audit
     from synthcli.config import as_plain
     from synthcli.gate import judge
     from synthcli.holdout import SplitFolder
@@ -119,7 +120,9 @@ def _measured(
     if run.dry_run:
         return ended
     _announce(document)
-    return replace(ended, artifacts=written(out / "validate", document, junit))
+    wrote = written(out / "validate", document, junit)
+    following = after_audit(run, out, given[2], wrote["report"], inputs["synthetic"], not ended.exit_code)
+    return replace(ended, artifacts=wrote, next_step=following)
 
 
 @contextmanager
@@ -161,6 +164,7 @@ def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Ou
     """Show a stored report, judged by the gates of the configuration given, else by those it was judged by."""
     from synthcli.artifacts import write_text
     from synthcli.commands.auditing import check_patterns, families, gates
+    from synthcli.commands.following import after_audit
     from synthcli.gate import judge
     from synthcli.reports.document import judged_again, read_report
     from synthcli.reports.junit import junit_xml
@@ -176,7 +180,10 @@ def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Ou
     check_patterns(rules, [column.name for column in report.columns])
     verdicts = judge(report.estimates(), *asked)
     document = judged_again(report.model_dump(mode="json"), verdicts, level)
-    ended = _outcome(document, verdicts, level)
+    ended, audited = _outcome(document, verdicts, level), document["inputs"]["synthetic"]
+    out = Path(resolved.config.run.output_dir)
+    following = after_audit(run, out, audited["path"], stored, audited, not ended.exit_code)
+    ended = replace(ended, next_step=following)
     if junit is None or run.dry_run:
         return ended
     write_text(junit, junit_xml(document))
@@ -304,7 +311,7 @@ def _check_rows(parts: dict[str, Table], paths: Mapping[str, str], schema: Schem
         if part.height < MIN_ROWS and name in paths:
             raise BadTableError(
                 f"{paths[name]}: the {name} table has {part.height:,} rows, expected at least {MIN_ROWS}",
-                "fewer rows prove nothing: give a larger table",
+                "fewer prove nothing: give a larger table, or another split.holdout in another directory (--out)",
             )
     if not schema.modelled:
         raise BadTableError(

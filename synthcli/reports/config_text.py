@@ -39,7 +39,7 @@ def config_text(config: Plain, default: Plain, profile: TableProfile, *, command
     """
     sections: dict[str, Iterable[str]] = {
         "data": _data(config["data"], profile),
-        "split": _split(config["split"], profile),
+        "split": _split(config["split"], default["split"], profile),
         "protection": _protection(config["protection"]),
         "synthesizer": _synthesizer(config["synthesizer"]),
         "sample": _sample(config["sample"]),
@@ -190,8 +190,9 @@ def _reading(data: Plain, profile: TableProfile) -> Iterator[str]:
             yield beside(f"  # {key}: {scalar(value)}", "as found in the file; found again each time", 2)
 
 
-def _split(split: Plain, profile: TableProfile) -> Iterator[str]:
-    yield entry("holdout", split["holdout"], "reserved for the audit; no generator ever sees these rows")
+def _split(split: Plain, usual: Plain, profile: TableProfile) -> Iterator[str]:
+    small = ", and more than usual, since it needs its rows" if split["holdout"] > usual["holdout"] else ""
+    yield entry("holdout", split["holdout"], f"reserved for the audit{small}; no generator ever sees these rows")
     how = "by content: a row keeps its side when data are added" if split["method"] == "hash" else ""
     yield entry("method", split["method"], how)
     if split["by"]:
