@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from synthcli.config import Config
 
 
+#: Training rows from which ``auto`` has enough to choose by.
+ENOUGH_TO_CHOOSE = 300
+
+
 def next_stage(run: Run, settings: Config) -> str:
     """Return the first command of the pipeline that has not been run in the output directory."""
     from synthcli.registry import numbers
@@ -43,21 +47,33 @@ def origin_of(run: Run, table: Path | str) -> str:
     return run.follow_up("status" if Path(table).is_dir() else f"lineage {_quoted(table)}")
 
 
-def after_audit(run: Run, out: Path, table: Path | str, report: Path, audited: Mapping[str, Any], passed: bool) -> str:
-    """Return the check before a release or, of a generator that a person named, the choice among several."""
+def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: Mapping[str, Any], passed: bool) -> str:
+    """Return the check before a release; after a failed audit a generator that may do better.
+
+    That is the best of several where there are rows enough to tell them apart, else a forest that keeps closer to the
+    rows, unless a privacy gate has failed.
+    """
     from synthcli.errors import SynthcliError
     from synthcli.registry import resolve
 
+    audited = document["inputs"]["synthetic"]
+    leaks = any(gate["metric"].startswith("privacy.") and gate["status"] == "fail" for gate in document["gates"])
     if str(table) == "-":  # which is gone
         return run.follow_up("status")
     if passed:
         elsewhere = "" if report == out / "validate" / "report.json" else f" --report {_quoted(report)}"
         return run.follow_up(f"gate {_quoted(table)}{elsewhere}")
     try:
-        named = audited.get("generator") and resolve(out, audited["generator"]).manifest.selection is None
+        manifest = resolve(out, audited["generator"]).manifest if audited.get("generator") else None
     except SynthcliError:  # drawn from several, or from one that is gone
-        named = False
-    return run.follow_up("fit --synthesizer auto") if named else origin_of(run, table)
+        manifest = None
+    if manifest is None or manifest.selection is not None:
+        return origin_of(run, table)
+    if manifest.train["rows"] >= ENOUGH_TO_CHOOSE:
+        return run.follow_up("fit --synthesizer auto")
+    if manifest.kind == "forest" and manifest.parameters.get("privacy") != "low" and not leaks:
+        return run.follow_up("fit --synthesizer forest --set synthesizer.privacy=low")
+    return origin_of(run, table)
 
 
 def _quoted(path: Path | str) -> str:

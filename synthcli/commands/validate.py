@@ -121,7 +121,7 @@ def _measured(
         return ended
     _announce(document)
     wrote = written(out / "validate", document, junit)
-    following = after_audit(run, out, given[2], wrote["report"], inputs["synthetic"], not ended.exit_code)
+    following = after_audit(run, out, given[2], wrote["report"], document, not ended.exit_code)
     return replace(ended, artifacts=wrote, next_step=following)
 
 
@@ -180,9 +180,9 @@ def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Ou
     check_patterns(rules, [column.name for column in report.columns])
     verdicts = judge(report.estimates(), *asked)
     document = judged_again(report.model_dump(mode="json"), verdicts, level)
-    ended, audited = _outcome(document, verdicts, level), document["inputs"]["synthetic"]
+    ended, audited = _outcome(document, verdicts, level), document["inputs"]["synthetic"]["path"]
     out = Path(resolved.config.run.output_dir)
-    following = after_audit(run, out, audited["path"], stored, audited, not ended.exit_code)
+    following = after_audit(run, out, audited, stored, document, not ended.exit_code)
     ended = replace(ended, next_step=following)
     if junit is None or run.dry_run:
         return ended

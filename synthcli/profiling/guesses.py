@@ -53,7 +53,7 @@ class Facts(NamedTuple):
 def guess_target(schema: Schema, facts: Mapping[str, Facts]) -> tuple[str | None, str]:
     """Return the last column with a usual name, else the last column if it has few classes; and the reason."""
     possible = [column for column in schema if not unpredictable(column, facts[column.name])]
-    usual = [column.name for column in possible if column.name.strip().casefold() in _TARGET_NAMES]
+    usual = [column.name for column in possible if is_named_as_target(column)]
     if usual:
         return usual[-1], "guessed from its name"
     last = schema.columns[-1]
@@ -99,6 +99,8 @@ def kind_worth_stating(column: Column, facts: Facts, *, is_target: bool) -> tupl
     """Return a kind that a person should see stated, and the doubt about it; ``None`` for a plain case."""
     if is_target and is_two_numbers(column, facts):
         return Kind.CATEGORICAL, "two whole numbers, taken as classes"
+    if is_target and is_named_as_target(column) and is_few_numbers(column, facts):
+        return Kind.CATEGORICAL, f"{facts.distinct} whole numbers, taken as classes; type: numeric if they are amounts"
     if not is_target and is_entity(column, facts) and _ENTITY_NAME.search(column.name):
         return (
             Kind.ID,
@@ -134,6 +136,17 @@ def is_whole(column: Column) -> bool:
 def is_two_numbers(column: Column, facts: Facts) -> bool:
     """Whether the column is numeric and holds two whole numbers only, such as 0 and 1."""
     return column.kind is Kind.NUMERIC and is_whole(column) and facts.distinct == 2
+
+
+def is_few_numbers(column: Column, facts: Facts) -> bool:
+    """Whether the column is numeric and holds a few different whole numbers only, each in several rows."""
+    few = facts.distinct <= min(FEW_CLASSES, facts.present / _MOST_ENTITY_ROWS)
+    return column.kind is Kind.NUMERIC and is_whole(column) and few
+
+
+def is_named_as_target(column: Column) -> bool:
+    """Whether the column has a name that is usual for what a model predicts."""
+    return column.name.strip().casefold() in _TARGET_NAMES
 
 
 def _preferred(names: list[str], pattern: re.Pattern[str]) -> str | None:

@@ -21,9 +21,9 @@ from synthcli.tables.footer import MAGIC
 from synthcli.tables.text import check_names
 
 _ADVICE = {
-    pl.List: "explode it, or keep one column per element",
-    pl.Array: "keep one column per element",
-    pl.Struct: "unnest it into columns of its own",
+    pl.List: "explode it, keep one column per element, or leave it out",
+    pl.Array: "keep one column per element, or leave it out",
+    pl.Struct: "unnest it into columns of its own, or leave it out",
     pl.Binary: "leave it out, or store it as text",
     pl.Duration: "store it as a number of seconds",
     pl.Time: "store it as text or as a number of seconds since midnight",
