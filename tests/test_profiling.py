@@ -252,7 +252,10 @@ def test_the_time_is_a_datetime_column_but_no_date_of_birth() -> None:
     [
         (Column("y", Kind.NUMERIC, **INTEGERS), Facts(100, 2), True, Kind.CATEGORICAL),
         (Column("y", Kind.NUMERIC, **INTEGERS), Facts(100, 2), False, None),
-        (Column("y", Kind.NUMERIC, **INTEGERS), Facts(100, 3), True, None),
+        (Column("y", Kind.NUMERIC, **INTEGERS), Facts(100, 3), True, Kind.CATEGORICAL),
+        (Column("y", Kind.NUMERIC, **INTEGERS), Facts(200, 11), True, None),
+        (Column("y", Kind.NUMERIC, **INTEGERS), Facts(20, 3), True, None),
+        (Column("rooms", Kind.NUMERIC, **INTEGERS), Facts(100, 3), True, None),
         (Column("zip_code", Kind.NUMERIC, **INTEGERS), Facts(100, 40), False, Kind.CATEGORICAL),
         (Column("decode", Kind.NUMERIC, **INTEGERS), Facts(100, 40), False, None),
         (Column("customer_id", Kind.NUMERIC, **INTEGERS), Facts(100, 40), False, Kind.ID),

@@ -179,7 +179,7 @@ def test_a_refresh_that_was_stopped_is_told_with_the_last_that_was_well(status, 
 def test_people_read_the_verdict_first_and_what_to_do_next(call, place: Place) -> None:
     fresh = call("status", "-c", place.config)
     assert fresh.out.startswith("fresh: champion 0002")
-    assert "next:" not in fresh.err
+    assert f"next: synthcli sample -c {place.config}" in fresh.err
     aged(place, days=8)
     stale = call("status", "-c", place.config, "--max-age", "7d")
     assert stale.out.startswith("stale: ")
