@@ -317,7 +317,7 @@ def test_tables_of_an_earlier_run_do_not_stay(augment, tmp_path: Path) -> None:
 # --- Wrong input -------------------------------------------------------------------------------------------------
 
 WRONG = [
-    ((), 2, "no mode"),
+    ((), 2, "--mode: none given"),
     (("--mode", "balance"), 2, "balance"),
     (("--mode", "rebalance"), 2, "needs the shares"),
     (("--mode", "rebalance", "--share", "true=50%"), 2, "expected VALUE=P"),
