@@ -123,12 +123,24 @@ def test_what_was_written_elsewhere_is_audited_there(call: Callable[..., Any], p
     assert following(ended) == ["validate", "--synthetic", "new rows.csv", "--out", "my out"]
 
 
-def test_a_failed_audit_leads_to_the_choice_among_generators(call: Callable[..., Any], place: Path) -> None:
-    call("sample", "--out", "my out", "-q")
+def test_a_failed_audit_leads_to_a_generator_that_may_do_better(
+    call: Callable[..., Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ["--set", "validate.families=[validity]", "--set", "validate.gates=[{metric: validity.schema, min: 2}]"]
-    ended = call("validate", "--out", "my out", *words)
-    assert ended.code == 1
-    assert following(ended)[:3] == ["fit", "--synthesizer", "auto"]
+
+    def after_failure() -> list[str]:
+        call("sample", "--out", "my out", "-q")
+        ended = call("validate", "--out", "my out", *words)
+        assert ended.code == 1
+        return following(ended)
+
+    assert after_failure()[0] == "lineage"
+    monkeypatch.setattr("synthcli.commands.following.ENOUGH_TO_CHOOSE", 100)
+    assert after_failure()[:3] == ["fit", "--synthesizer", "auto"]
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    call("fit", "--synthesizer", "forest", "--out", "my out", "-q")
+    assert after_failure()[:5] == ["fit", "--synthesizer", "forest", "--set", "synthesizer.privacy=low"]
     gate = call("gate", "my out/synthetic/synthetic.parquet", "--out", "my out")
     assert gate.code == 1
     shown = call(*following(gate))
