@@ -88,6 +88,8 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that ``args`` names, imported only now; listing them never gets here."""
         if args[0] not in COMMANDS:
+            if ctx.resilient_parsing:  # completion has nothing to offer, and says nothing
+                return None, None, args
             raise no_such_command(args[0], list(COMMANDS))
         _, _, rest = super().resolve_command(ctx, args)
         return args[0], load_command(args[0]), rest
