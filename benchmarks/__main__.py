@@ -253,6 +253,13 @@ def scale_large(folder: Path) -> None:
     large(folder)
 
 
+def foresight(folder: Path) -> None:
+    """What dry runs foretell beside what the commands then take; writes the table of docs/dry-run.md."""
+    from benchmarks.foresight import page
+
+    page(folder)
+
+
 def _timed(seconds: float) -> Measured:
     return Measured(seconds, float("nan"))
 
@@ -275,6 +282,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "balance": balance,
     "kinds": kinds,
     "sample_memory": sample_memory,
+    "foresight": foresight,
     "scale_out": scale_out,
     "scale_large": scale_large,
 }

@@ -138,9 +138,9 @@ def run(arguments: Sequence[str]) -> int:
         try:
             return _run(arguments)
         except (KeyboardInterrupt, typer.Abort):
-            return _stopped(signal.SIGINT)
+            return _stopped(signal.SIGINT, arguments)
         except Terminated as told:
-            return _stopped(told.number)
+            return _stopped(told.number, arguments)
         except SystemExit as end:  # how the parser ends a completion, and how it and rich take a closed pipe
             return CLOSED_PIPE if end.code == 1 and COMPLETION not in os.environ else int(end.code or 0)
         finally:
@@ -153,12 +153,12 @@ def _run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows ? and the command goes on
-    command = next((word for word in arguments if word in COMMANDS), "synthcli")
+    command = _command(arguments)
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="synthcli", standalone_mode=False)
         sys.stdout.flush()
         if code == 128 + signal.SIGINT:  # the parser turns Ctrl-C into its exit code, in whichever command it was
-            return _stopped(signal.SIGINT)
+            return _stopped(signal.SIGINT, arguments)
         return code if isinstance(code, int) else 0
     except SynthcliError as error:
         return _report(error, command, arguments)
@@ -170,6 +170,10 @@ def _run(arguments: Sequence[str]) -> int:
         if not _is_panic(error):
             raise
         return _report(_foreseen(error), command, arguments)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if word in COMMANDS), "synthcli")
 
 
 @contextmanager
@@ -198,9 +202,13 @@ def _is_panic(error: BaseException) -> bool:
     return type(error).__name__ == "PanicException"
 
 
-def _stopped(number: int) -> int:
+def _stopped(number: int, arguments: Sequence[str]) -> int:
+    message = f"{_STOPS[signal.Signals(number)]}; nothing half-written was left behind"
     with suppress(OSError):  # a terminal that was closed hears nothing
-        sys.stderr.write(f"synthcli: {_STOPS[signal.Signals(number)]}; nothing half-written was left behind\n")
+        if "--log-json" in arguments:
+            log_line(_command(arguments), "error", message)
+        else:
+            sys.stderr.write(f"synthcli: {message}\n")
     return 128 + number
 
 
@@ -265,11 +273,12 @@ def _report(error: SynthcliError, command: str, arguments: Sequence[str]) -> int
 
 
 def _tell(error: SynthcliError, command: str, arguments: Sequence[str]) -> None:
-    if "--debug" in arguments:
-        sys.stderr.write(visible_lines("".join(traceback.format_exception(error))))
+    trace = "".join(traceback.format_exception(error)) if "--debug" in arguments else ""
+    if "--log-json" not in arguments:
+        sys.stderr.write(visible_lines(trace))
     name = "synthcli" if command == "synthcli" else f"synthcli {command}"
     if "--log-json" in arguments:
-        log_line(command, "error", error.message, hint=error.hint)
+        log_line(command, "error", error.message, hint=error.hint, **({"traceback": trace} if trace else {}))
     elif _quiet(arguments):  # one line, as cron's mail and a log of many runs want it
         told = "; ".join(part for text in (error.message, error.hint) for part in text.splitlines() if part)
         sys.stderr.write(f"{name}: {visible(told)}\n")

@@ -25,6 +25,8 @@ from typing import Any
 from synthcli import remote
 from synthcli.errors import UsageError, no_room
 
+#: The record of the run that made a folder's files, beside them.
+RUN_RECORD = "run.json"
 _CHUNK = 1 << 20
 #: What numpy and zipfile raise for a file of arrays that is damaged somewhere.
 DAMAGED_ARRAYS = (

@@ -22,7 +22,7 @@ _UNPRINTED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 @dataclass
 class Log:
-    """Writes log lines to stderr and remembers warnings for the JSON document and timings for the manifest."""
+    """Writes log lines to stderr; remembers warnings for the JSON document and seconds of phases for ``run.json``."""
 
     command: str
     quiet: bool = False
@@ -65,12 +65,15 @@ class Log:
                 yield phase
         else:
             yield Phase(name)
-        self.seconds[name] = round(time.monotonic() - started, 3)
-        self.info(f"{name} {self.seconds[name]:.1f} s")
+        took = round(time.monotonic() - started, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + took, 3)
+        if not self.quiet:
+            self._write("info", f"{name} {took:.1f} s", phase=name, seconds=took)
 
-    def _write(self, level: str, message: str) -> None:
+    def _write(self, level: str, message: str, **more: Any) -> None:
+        """Write a line; what is ``more`` than a person reads is for machines."""
         if self.as_json:
-            log_line(self.command, level, message)
+            log_line(self.command, level, message, **more)
         else:
             shown = visible(message)
             sys.stderr.write(f"warning: {shown}\n" if level == "warning" else f"{shown}\n")
@@ -103,6 +106,13 @@ def log_line(command: str, level: str, message: str, **more: Any) -> None:
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": moment, "level": level, "command": command, "message": message, **more}
     sys.stderr.write(json_text(line) + "\n")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time (>= 0 seconds) as a person says it: ``40 s``, ``2 min``, ``1.5 h``."""
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass

@@ -56,6 +56,8 @@ class Manifest:
         Path inside the folder -> ``{"sha256", "bytes"}``, for every file but the manifest.
     selection
         How the kind was chosen among several (``selection.Selection.to_dict``); ``None``: it was named.
+    run
+        The record of the run that fitted it, up to its publication (``commands.recording``); ``None``: from before.
     """
 
     schema_version: int
@@ -71,6 +73,7 @@ class Manifest:
     fit_seconds: float
     notes: Sequence[str]
     selection: Mapping[str, Any] | None = None
+    run: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Described(TypedDict):
     fit_seconds: float
     notes: NotRequired[Sequence[str]]
     selection: NotRequired[Mapping[str, Any] | None]
+    run: NotRequired[Mapping[str, Any] | None]
 
 
 def publish(root: Path, write: Callable[[Path], None], **described: Unpack[Described]) -> Version:
@@ -129,7 +133,7 @@ def staged(root: Path, write: Callable[[Path], None], **described: Unpack[Descri
     folder = _generators(root)
     folder.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(folder)
-    number = _next_number(root)
+    number = next_number(root)
     with staging_folder(_folder(root, number)) as temporary:
         write(temporary)
         notes = list(described.get("notes", ()))
@@ -376,7 +380,7 @@ def _folders(root: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.name), path) for path in named if _NUMBER.fullmatch(path.name) and path.is_dir())
 
 
-def _next_number(root: Path) -> int:
+def next_number(root: Path) -> int:
     """Return a number that no version ever had, also where the newest ones were deleted."""
     published = (event.get("version") for event in events(root))
     known = [number for number in published if isinstance(number, int)]

@@ -38,7 +38,7 @@ FLOORS = (
     {"forms"},
     {"schema"},
     {"executors"},
-    {"config", "seeds", "parallel", "artifacts", "progress", "versions", "diagnosis"},
+    {"config", "seeds", "parallel", "artifacts", "progress", "versions", "diagnosis", "foresight"},
     {"remote"},
     {"errors"},
 )

@@ -120,7 +120,7 @@ def augment(
     case = _case(run, settings, train, allow_synthetic)
     account = case.wish.plan(case.learned.table)
     if run.dry_run:
-        return _planned(run, case, account)
+        return _planned(run, case, account, ["--allow-synthetic"] if allow_synthetic else [])
     with run.log.phase("augment") as phase, crew(settings.run.workers, case.out) as hands:
         tables = [_made(case, number, hands, phase.update) for number in range(_tables_wanted(settings))]
     for note in dict.fromkeys(note for made in tables for note in made.notes):
@@ -279,8 +279,9 @@ def _holdout(run: Run, settings: Config, out: Path, schema: Schema) -> Source | 
     return open_file(folder.holdout, settings, run.log, schema)  # a damaged one is told before any work
 
 
-def _planned(run: Run, case: Case, account: Mapping[str, Any]) -> Outcome:
-    from synthcli.reports.terminal import facts_report
+def _planned(run: Run, case: Case, account: Mapping[str, Any], options: Sequence[str]) -> Outcome:
+    from synthcli.commands.plays import augment_play
+    from synthcli.commands.rehearsing import planned
 
     table = case.learned.table
     facts = {
@@ -292,7 +293,17 @@ def _planned(run: Run, case: Case, account: Mapping[str, Any]) -> Outcome:
         "lift report": case.settings.augment.lift,
         "into": str(case.out / "augment"),
     }
-    return Outcome(lambda: facts_report(facts), {"plan": dict(account)}, next_step=run.follow_up("augment"))
+    measured = None if case.settings.augment.lift == "off" else case.holdout
+    rows = _rows_made(account, table.height, whole=case.settings.augment.whole)
+    play = augment_play(case.settings, case.out, case.learned, measured, rows, options)
+    return planned(run, case.settings, play, facts, {"account": dict(account)})
+
+
+def _rows_made(account: Mapping[str, Any], height: int, *, whole: bool) -> int:
+    """Return the rows of the augmented table, as its account foretells them."""
+    if "classes" in account:
+        return sum(int(row["after"]) for row in account["classes"]) + (0 if whole else int(account["without_class"]))
+    return int(account.get("kept", height)) + int(account.get("drawn", 0))
 
 
 # --- What it brings ----------------------------------------------------------------------------------------------
@@ -385,14 +396,16 @@ def _written(
     document = _document(case, tables, outputs, lift, masking, passed)
     write_text(folder / "report.html", augment_html(document))
     write_json(folder / "report.json", document)
+    artifacts |= {"report": folder / "report.json", "html": folder / "report.html"}
     keys = ("mode", "seed", "rows", "account", "lift", "masking", "pooled", "gate")
     return Outcome(
         lambda: augment_report(document),
         {**{key: document[key] for key in keys}, "verdict": None if lift is None else lift.verdict},
-        {**artifacts, "report": folder / "report.json", "html": folder / "report.html"},
+        artifacts,
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
         next_step=origin_of(run, outputs[0]["path"]) if outputs else run.follow_up("status"),
+        records={folder: [path for path in artifacts.values() if path.parent == folder]},
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from synthcli.collapse.regimes import Arm
     from synthcli.commands.learning import Learned
     from synthcli.config import CollapseSection, Config
+    from synthcli.foresight import Forecast
     from synthcli.tables import Source
 
     Runs = dict[Arm, list[Trajectory]]
@@ -412,6 +413,7 @@ def _countdown(
 ) -> Callable[[tuple[Arm, int]], None]:
     """Return what is told of each chain that is done, and tells how far it is and how long it will take."""
     from synthcli.collapse.regimes import rows_learned
+    from synthcli.progress import duration
 
     started, done = monotonic(), 0.0
     work = {key: rows_learned(key[0]) / key[0].rows + key[0].generations for key in missing}
@@ -421,16 +423,9 @@ def _countdown(
         nonlocal done, count
         done, count = done + work[key], count + 1
         left = (monotonic() - started) / done * (total - done)
-        update(done / total, f"{count} of {len(missing)} chains, {_duration(left)} left")
+        update(done / total, f"{count} of {len(missing)} chains, about {duration(left)} left")
 
     return tell
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in words, as exact as it can be known."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
 # --- A dry run ---------------------------------------------------------------------------------------------------
@@ -441,9 +436,10 @@ def _planned(run: Run, simulation: Simulation) -> Outcome:
     from synthcli.collapse.plan import doubts, first_arms, half_widths, planned_search, seconds
     from synthcli.collapse.regimes import rows_learned
     from synthcli.executors import counted
-    from synthcli.reports.terminal import facts_report
+    from synthcli.reports.terminal import forecast_report
 
     section, case = simulation.section, simulation.case
+    before, began = monotonic() - run.course.clock, monotonic()
     arms = first_arms(section, case.rows)
     search = planned_search(section, case.rows)
     with run.log.phase("probe"):
@@ -457,35 +453,70 @@ def _planned(run: Run, simulation: Simulation) -> Outcome:
     wrong = doubts(section, half_widths(case.ruler, section.generations, section.chains), case.rows)
     for doubt in wrong:
         run.log.warn(doubt)
-    facts = {
+    would = {
         "would simulate": f"{section.generations} generations of {case.rows:,} rows × {len(case.schema)} columns, "
         f"{section.chains} chains",
         "with": case.kind,
         "regimes": ", ".join(arm.name for arm in arms),
         **({"search": f"{len(search)} shares of fresh rows, 3 over the share generations each"} if search else {}),
         "one generation": f"{cost.fitting + cost.other:.2f} s",
-        "time": f"{_duration(first)} on {workers} workers" + (f", the search {_duration(more)} more" if search else ""),
-        "memory": f"about {memory:,.0f} MB",
         "into": str(simulation.folder),
     }
+    told = _foretold(simulation, [*arms, *search], before, first, more, memory, monotonic() - began, workers)
+    for doubt in told.doubts:
+        run.log.warn(doubt)
     result = {
         "seconds_a_generation": round(cost.fitting + cost.other, 4),
-        "seconds": round(first, 1),
         "search_seconds": round(more, 1),
-        "megabytes": round(memory),
         "workers": workers,
         "arms": [arm.name for arm in arms],
         "search": [arm.name for arm in search],
         "doubts": wrong,
     }
-    return Outcome(lambda: facts_report(facts), {"plan": result}, next_step=run.follow_up("collapse-sim"))
+    return Outcome(
+        lambda: forecast_report(would, told),
+        {"plan": {**would, **result, **told.to_dict()}},
+        next_step=run.follow_up("collapse-sim"),
+    )
+
+
+def _foretold(
+    simulation: Simulation,
+    arms: Sequence[Arm],
+    before: float,
+    first: float,
+    more: float,
+    megabytes: float,
+    took: float,
+    workers: int,
+) -> Forecast:
+    """Return the plan in every command's form; ``first`` are seconds of the regimes, ``more`` of the search."""
+    from synthcli.artifacts import RUN_RECORD
+    from synthcli.commands.rehearsing import room
+    from synthcli.foresight import SIZE_VARIES, TIME_VARIES, Forecast, Range
+
+    section, case, folder = simulation.section, simulation.case, simulation.folder
+    names = ["report.html", "report.json", RUN_RECORD, "trajectories.parquet"]
+    paths = [*(str(folder / name) for name in names), f"{simulation.chains}/"]
+    # A generation's figures stand in a chain's file and in the table; the pictures are as large as a few chains.
+    figures = sum(arm.generations for arm in arms) * section.chains * len(case.ruler.names) * 8.0
+    memory = megabytes * 2**20
+    return Forecast(
+        {"train": case.train.height, "holdout": case.holdout.height},
+        {},
+        Range(first + more, first / TIME_VARIES, (first + more) * TIME_VARIES).plus(before),
+        Range(memory, memory / SIZE_VARIES, memory * SIZE_VARIES),
+        Range(figures + 2e5, figures / 2, 4 * figures + 1e6),
+        {path: Path(path).exists() for path in paths},
+        f"one generation, for each that is learned and measured, on {workers} workers",
+        took,
+        (case.rows,),
+        room(simulation.out),
+    )
 
 
 def _probe(case: Case) -> tuple[Cost, float]:
     """Return the seconds of one generation, and the megabytes of this process after it."""
-    import resource
-    import sys
-
     from threadpoolctl import threadpool_limits
 
     from synthcli import parallel
@@ -493,6 +524,7 @@ def _probe(case: Case) -> tuple[Cost, float]:
     from synthcli.collapse.measures import BY_NAME
     from synthcli.collapse.plan import Cost
     from synthcli.collapse.regimes import Reality
+    from synthcli.commands.machine import peak_memory
 
     zero = Reality.of(case.train, case.rows, case.seed, 0).zero
     often = [name for name in case.ruler.measurable if measured_at(BY_NAME[name].every, 2, 4)]
@@ -507,8 +539,7 @@ def _probe(case: Case) -> tuple[Cost, float]:
         measured = monotonic()
         case.ruler.measure(output, rare, "probe")
         ended = monotonic()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return Cost(fitted - started, measured - fitted + (ended - measured) / 3), peak
+    return Cost(fitted - started, measured - fitted + (ended - measured) / 3), peak_memory() / 2**20
 
 
 # --- What is written ---------------------------------------------------------------------------------------------
@@ -530,6 +561,7 @@ def _written(run: Run, simulation: Simulation, chains: Chains) -> Outcome:
     write_text(folder / "report.html", collapse_html(document))
     write_json(folder / "report.json", document)
     _remove_others(simulation)
+    wrote = {"report": folder / "report.json", "html": folder / "report.html", "trajectories": table}
     passed = all(gate["status"] == "pass" for gate in document["gate"])
     arms = [
         {key: arm[key] for key in ("name", "regime", "fresh_share", "asked", "verdict")} for arm in document["arms"]
@@ -543,10 +575,11 @@ def _written(run: Run, simulation: Simulation, chains: Chains) -> Outcome:
             "mechanisms": document["mechanisms"],
             "gate": document["gate"],
         },
-        {"report": folder / "report.json", "html": folder / "report.html", "trajectories": table},
+        wrote,
         status="ok" if passed else "failed",
         exit_code=0 if passed else 1,
         next_step=_next_step(run, document),
+        records={folder: list(wrote.values())},
     )
 
 

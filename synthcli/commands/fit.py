@@ -13,8 +13,7 @@ from synthcli.commands.completing import kinds
 from synthcli.commands.running import Outcome, Run, Workers, command
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from synthcli.commands.learning import Learned
     from synthcli.config import Config
     from synthcli.registry import Version
     from synthcli.sketches import Contamination
@@ -59,7 +58,8 @@ def fit(
     learned_from = {"path": learned.path, "rows": table.height, "content_key": content_key, **origin}
     mark = fingerprint(identity(settings, schema, origin, content_key, judged_by))
     if run.dry_run:
-        return _planned(run, settings, table, out)
+        known = None if force else find_same(out, mark)
+        return _planned(run, settings, learned, out, known, given=train is not None, allowed=allow_synthetic)
     with lock(out):
         same = None if force else find_same(out, mark)
         if same is not None:
@@ -68,7 +68,7 @@ def fit(
             run.log.info(f"version {same.name} was fitted on the same data with the same settings (--force fits again)")
             return _outcome(run, same, found, "skipped")
         fitted = make(run, settings, table, schema, judged_by)
-        told = described(settings, fitted, learned_from, mark, datetime.now(UTC))
+        told = described(run, settings, fitted, learned_from, mark, datetime.now(UTC))
         with run.log.phase("publish"):
             version = publish(out, fitted.generator.save, **told)
         champion = aliases(out).get("champion")
@@ -77,16 +77,22 @@ def fit(
     return _outcome(run, version, found, "ok")
 
 
-def _planned(run: Run, settings: Config, table: pl.DataFrame, out: Path) -> Outcome:
+def _planned(
+    run: Run, settings: Config, learned: Learned, out: Path, same: Version | None, *, given: bool, allowed: bool
+) -> Outcome:
     from synthcli.commands.fitting import contenders
+    from synthcli.commands.plays import fit_play
+    from synthcli.commands.rehearsing import nothing, planned
     from synthcli.config import Auto
-    from synthcli.reports.terminal import facts_report
     from synthcli.selection import names
 
+    table = learned.table
     told, wanted = ", ".join(names(contenders(settings))), settings.synthesizer
     kind = f"the best of {told}, tried for at most {wanted.max_minutes:g} minutes" if isinstance(wanted, Auto) else told
     facts = {"would fit": kind, "on": f"{table.height:,} rows × {table.width} columns", "into": str(out / "generators")}
-    return Outcome(lambda: facts_report(facts), {"plan": facts}, next_step=run.follow_up("fit"))
+    if same is not None:
+        return nothing(run, settings, {**facts, "would fit": f"nothing: version {same.name} is this generator already"})
+    return planned(run, settings, fit_play(settings, out, learned, given=given, allowed=allowed), facts)
 
 
 def _protected(account: Mapping[str, Any] | None) -> str:

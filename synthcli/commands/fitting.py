@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from synthcli.commands.inputs import check_target
+from synthcli.commands.recording import run_record
 from synthcli.commands.running import Run
 from synthcli.config import Auto, Config, as_plain
 from synthcli.errors import BadTableError
@@ -110,7 +111,7 @@ def identity(
 
 
 def described(
-    settings: Config, fitted: Fitted, learned_from: Mapping[str, Any], mark: str, created: datetime
+    run: Run, settings: Config, fitted: Fitted, learned_from: Mapping[str, Any], mark: str, created: datetime
 ) -> Described:
     """Return what the version's manifest says of the generator; ``mark`` is the fingerprint of its identity."""
     return {
@@ -124,6 +125,7 @@ def described(
         "fit_seconds": fitted.seconds,
         "notes": (*fitted.protected.notes, *fitted.generator.notes),
         "selection": None if fitted.selection is None else fitted.selection.to_dict(),
+        "run": run_record(run, settings, seed=settings.run.seed),
     }
 
 

@@ -39,6 +39,21 @@ def memory(root: Path = Path("/")) -> Memory:
     return Memory(min(limit for limit, _ in limits), min([*free, *([] if available is None else [available])]), True)
 
 
+def peak_memory(root: Path = Path("/")) -> int:
+    """Return the bytes that this process has had resident at most, its workers apart.
+
+    Linux counts what the program that started this one had into ``getrusage``, and so is asked elsewhere.
+    """
+    with suppress(OSError):
+        for line in (root / "proc" / "self" / "status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
 def folder(path: Path, *, write: bool, make: bool) -> Folder:
     """Return whether a file can be written in the folder, and the room there; ``write`` tries it, and leaves nothing.
 

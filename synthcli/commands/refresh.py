@@ -52,6 +52,7 @@ def refresh(
 ) -> Outcome:
     """Keep the generator current: refit where new data call for it, and promote what is no worse."""
     from synthcli.commands.hooks import with_hooks
+    from synthcli.commands.recording import write_records
     from synthcli.commands.remembering import failures_recorded
     from synthcli.registry import lock
 
@@ -65,7 +66,8 @@ def refresh(
         start = _case(settings, out)
         ended = _refreshed(run, settings, start, force, explain, allow_schema_change, allow_drift)
     if ended.result["outcome"] == "promoted" and settings.refresh.after_promotion:
-        return with_hooks(run, settings, ended)
+        write_records(run, ended)  # first: a command that follows may fail, or renew a folder itself
+        return with_hooks(run, settings, replace(ended, records={}))
     return ended
 
 
@@ -171,7 +173,7 @@ def _refreshed(
     if not any(reason.met for reason in found_reasons):
         return _kept(run, start, incoming, document, explain)
     if run.dry_run:
-        return _planned(run, start, document, explain)
+        return _planned(run, settings, start, incoming, document, explain)
     return _challenged(run, settings, start, incoming, document, explain)
 
 
@@ -220,12 +222,25 @@ def _kept(run: Run, start: Case, incoming: Incoming, document: dict[str, Any], e
     return _outcome(run, document, explain, status="skipped")
 
 
-def _planned(run: Run, start: Case, document: dict[str, Any], explain: bool) -> Outcome:
+def _planned(
+    run: Run, settings: Config, start: Case, incoming: Incoming, document: dict[str, Any], explain: bool
+) -> Outcome:
+    from rich.console import Group
+    from rich.text import Text
+
+    from synthcli.commands.plays import refresh_play
+    from synthcli.commands.rehearsing import forecast
+    from synthcli.reports.terminal import forecast_report
+
     met = ", ".join(
         dict.fromkeys(trigger["name"].replace("_", " ") for trigger in document["triggers"] if trigger["met"])
     )
-    document |= {"outcome": "planned", "why": f"a challenger would be fitted: {met}"}
-    return _outcome(run, document, explain)
+    told = forecast(run, settings, refresh_play(settings, start.out, incoming, start.champion))
+    document |= {"outcome": "planned", "why": f"a challenger would be fitted: {met}", "plan": told.to_dict()}
+    ended = _outcome(run, document, explain)
+    if ended.report is None:
+        return ended
+    return replace(ended, report=lambda: Group(_report(document, explain), Text(), forecast_report({}, told)))
 
 
 # -- a challenger ------------------------------------------------------------------------------------------------------
@@ -237,8 +252,11 @@ def _challenged(
     """Fit a challenger, and promote it unless something speaks against it."""
     from synthcli.commands import succession
     from synthcli.commands.remembering import decided, event
+    from synthcli.commands.sample import drawn_records
     from synthcli.commands.tidying import tidied
+    from synthcli.holdout import SplitFolder
     from synthcli.registry import aliases, record
+    from synthcli.upkeep import report_folder
 
     out, champion = start.out, start.champion
     with succession.challenger(run, settings, out, incoming, champion, start.fit_key, start.now) as found:
@@ -267,11 +285,17 @@ def _challenged(
     if promoted:
         wrote["generator"] = out / "generators" / f"{number:04d}"
     wrote["decision"] = succession.write_decision(out, number, document)
+    parts = SplitFolder(out / "split")
+    split = [*parts.parts(incoming.divided.rule).values(), parts.record]
+    records: dict[Path, list[Path | str]] = {parts.path: [*split], report_folder(out, number): [
+        path for name, path in wrote.items() if name != "generator"]}  # fmt: skip
     if not promoted:
-        return _outcome(run, document, explain, status="failed", exit_code=1, artifacts=wrote)
+        ended = _outcome(run, document, explain, status="failed", exit_code=1, artifacts=wrote)
+        return replace(ended, records=records)
     if settings.refresh.sample:
-        wrote |= _sampled(run, settings, out, document)
-    return _outcome(run, document, explain, artifacts=wrote)
+        drawn = _sampled(run, settings, out, document)
+        wrote, records = {**wrote, **drawn}, {**records, **drawn_records(out, drawn)}
+    return replace(_outcome(run, document, explain, artifacts=wrote), records=records)
 
 
 def _reason(found: Challenger, champion: Version | None) -> str:

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
@@ -37,7 +39,10 @@ class ClosedPipeError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: its report for people, its result for machines, what it wrote, what to run next."""
+    """How a command ended: its report for people, its result for machines, what it wrote, what to run next.
+
+    ``records`` are the folders that get a ``run.json``, each with the files that it is to describe.
+    """
 
     report: Callable[[], RenderableType] | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -45,11 +50,21 @@ class Outcome:
     status: str = "ok"
     exit_code: int = 0
     next_step: str = ""
+    records: Mapping[Path, Sequence[Path | str]] = field(default_factory=dict)
+
+
+@dataclass
+class Course:
+    """When a run began, and the configuration that turned out to be in force."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.monotonic)
+    settings: Config | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """One command under way: the common options as they were given, and its log."""
+    """One command under way: the common options as they were given, its log, and what is remembered of its course."""
 
     command: str
     config_file: Path | None
@@ -63,6 +78,7 @@ class Run:
     options: Mapping[str, str] = field(default_factory=dict)
     #: The configurations that were resolved, the one in force last.
     known: list[Resolved] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
 
     def settings(self, **flags: Any) -> Config:
         """Return the configuration in force; ``flags`` are the command's own options, ``split__by`` for split.by.
@@ -81,6 +97,7 @@ class Run:
         resolved = load(self.config_file, self.sets, os.environ, {**common, **given}, options)
         self.known.append(resolved)
         _check_directory(resolved.config.run.output_dir)
+        self.course.settings = resolved.config
         return resolved
 
     def option(self, key: str) -> str:
@@ -280,7 +297,11 @@ def _check_directory(where: str) -> None:
 
 
 def _finish(run: Run, outcome: Outcome) -> None:
-    """Print the result to stdout and, unless quiet, what was written and what to run next to stderr."""
+    """Leave the records of the run, print the result to stdout, and say what was written and what to run next."""
+    if outcome.records and not run.dry_run and outcome.status != "skipped":
+        from synthcli.commands.recording import write_records
+
+        write_records(run, outcome)
     if run.json:
         print_document(
             document(

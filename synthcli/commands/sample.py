@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from synthcli.commands.drawing import Asked
     from synthcli.commands.matches import Matches
     from synthcli.commands.provenance import Emission
+    from synthcli.commands.rehearsing import Play
     from synthcli.commands.sharding import Folder, Prefix, Shard, State
     from synthcli.config import Config
     from synthcli.config import Format as FormatName
@@ -85,6 +87,7 @@ def sample(
     workers: Workers = None,
 ) -> Outcome:
     """Draw synthetic rows from a fitted generator."""
+    from synthcli.commands.plays import sample_play
     from synthcli.executors import as_workers
     from synthcli.registry import resolve, verify
 
@@ -116,13 +119,22 @@ def sample(
         else _conditions(run, settings, schema, rows, where or [], int(version.manifest.train["rows"]))
     )
     if run.dry_run:
-        for _ in asked.chunks if given is not None else ():  # looks at every given cell
-            pass
-        planned = {**_told_of(version, seed, chosen), "rows": asked.rows}
-        named = {"synthetic": shown(target) if isinstance(target, str) else target} if target is not None else {}
-        return _outcome(run, out, planned, named, target is None)
+        first = None
+        for chunk in asked.chunks if given is not None else ():  # looks at every given cell
+            first = chunk.given if first is None else first
+        play = sample_play(out, version, asked, target, chosen, where=where or [], given=first, partial=partial)
+        return _planned(run, settings, play, {**_told_of(version, seed, chosen), "rows": asked.rows}, target)
     result, wrote = _emitted(run, settings, out, version, asked, seed, target, chosen, partial)
-    return _outcome(run, out, result, wrote, target is None)
+    ended = _outcome(run, out, result, wrote, target is None)
+    return ended if target is None else replace(ended, records=drawn_records(out, wrote))
+
+
+def _planned(run: Run, settings: Config, play: Play, told: dict[str, Any], target: Path | str | None) -> Outcome:
+    from synthcli.commands.rehearsing import planned
+
+    where = {} if target is None else {"synthetic": shown(target) if isinstance(target, str) else target}
+    would = {"would draw from": f"{told['kind']}, version {told['version']:04d}", "seed": f"{told['seed']}"}
+    return planned(run, settings, play, would, told, where)
 
 
 def _data_set(
@@ -138,8 +150,10 @@ def _data_set(
 ) -> Outcome:
     """Draw a data set of ``count`` shards; what an earlier run left complete of the same one is kept."""
     from synthcli.commands.drawing import CHUNK
-    from synthcli.commands.sharding import Folder, Prefix, State, divided, plan_of
+    from synthcli.commands.plays import sample_play
+    from synthcli.commands.sharding import Folder, Prefix, State, divided, part_name, plan_of
     from synthcli.errors import UsageError
+    from synthcli.executors import at_most, chosen, counted
     from synthcli.registry import lock
 
     target = _folder(output, out)
@@ -156,9 +170,13 @@ def _data_set(
         )
     plan = plan_of(settings, version, asked, count, CHUNK, partial)
     if run.dry_run:
-        seed = _seed(settings)
-        planned = {**_told_of(version, seed, "parquet"), "rows": asked.rows, "shards": count}
-        return _outcome(run, out, planned, {"synthetic": shown(target)}, False)
+        names = [part_name(number, count) for number in range(count)]
+        play = sample_play(
+            out, version, asked, target, "parquet", where=where, given=None, partial=partial, parts=names,
+            workers=counted(at_most(chosen(settings.run.workers), count)),
+        )  # fmt: skip
+        told = {**_told_of(version, _seed(settings), "parquet"), "rows": asked.rows, "shards": count}
+        return _planned(run, settings, play, told, target)
     with lock(state.folder.parent):
         place.restore()
         before = state.begun() or {}
@@ -169,7 +187,16 @@ def _data_set(
         begun = None if goes_on else {"plan": plan, "seed": seed}
         wanted = divided(asked.rows, count, CHUNK)
         result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial, begun)
-    return _outcome(run, out, result, {"synthetic": shown(target), **wrote}, False)
+    ended = _outcome(run, out, result, {"synthetic": shown(target), **wrote}, False)
+    names = [part_name(shard.number, len(wanted)) for shard in wanted]
+    if isinstance(place, Folder) and (out / "synthetic").resolve() in place.final.parents:
+        return replace(ended, records={Path(target): [Path(target) / name for name in names]})
+    return replace(ended, records={out / "synthetic": [target]})
+
+
+def drawn_records(out: Path, wrote: Mapping[str, Path | str]) -> dict[Path, list[Path | str]]:
+    """Return what tells of one synthetic table, wherever it was written: a person's own folder gets no record."""
+    return {out / "synthetic": [wrote["synthetic"], wrote["lineage"]]}
 
 
 def _in_shards(

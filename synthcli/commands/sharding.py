@@ -28,7 +28,16 @@ from uuid import uuid4
 import numpy as np
 
 from synthcli import remote
-from synthcli.artifacts import DAMAGED_ARRAYS, atomic_path, own_prefix, parse_json, read_json, sha256, write_json
+from synthcli.artifacts import (
+    DAMAGED_ARRAYS,
+    RUN_RECORD,
+    atomic_path,
+    own_prefix,
+    parse_json,
+    read_json,
+    sha256,
+    write_json,
+)
 from synthcli.commands.conditions import Account, Group, chunks
 from synthcli.commands.drawing import Asked, drawn
 from synthcli.commands.matches import Matches
@@ -423,13 +432,23 @@ def _files_of(names: Iterable[str]) -> set[str]:
 
 
 def _ours(path: Path) -> bool:
-    """Whether a file is a part that is known to be synthetic, or what is said of one."""
+    """Whether a file is a part that is known to be synthetic, or what is said of one or of the run that made it."""
+    if path.name == RUN_RECORD:
+        return _is_record(path)
     if not path.is_file() or _PART.fullmatch(path.name.removesuffix(SIDECAR)) is None:
         return False
     if path.name.endswith(SIDECAR):
         return True
     known = read_lineage(path)
     return known is not None and known.lineage is not None and not known.lineage.is_real
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        told = read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("command") == "sample" and "files" in told
 
 
 def _is_ours(name: str) -> bool:

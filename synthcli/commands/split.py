@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from synthcli.holdout import SplitFolder
     from synthcli.schema import Schema
     from synthcli.splitting import SplitRule
+    from synthcli.tables import Source
 
 #: Rows a side that the comparison of the parts looks at; enough for an AUC to within .02.
 COMPARED = 5_000
@@ -78,7 +79,7 @@ def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     rule = divided.rule
     result: dict[str, Any] = {"rows": row_counts(divided, folder), "target_shares": {}}
     if run.dry_run:
-        return _outcome(run, settings, folder, rule, result)
+        return _planned(run, settings, folder, source, rule, result)
     with run.log.phase("write"):
         write(run, source, divided, folder)
     say_real_rows(run, [*folder.parts(rule).values()])
@@ -86,6 +87,17 @@ def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
         with run.log.phase("compare"):
             result |= _compared(settings, folder, rule, source.schema)
     return _outcome(run, settings, folder, rule, result)
+
+
+def _planned(
+    run: Run, settings: Config, folder: SplitFolder, source: Source, rule: SplitRule, result: dict[str, Any]
+) -> Outcome:
+    from synthcli.commands.plays import split_play
+    from synthcli.commands.rehearsing import planned
+
+    ended = _outcome(run, settings, folder, rule, result)
+    would = {"would reserve": f"{settings.split.holdout:.0%} of the rows, by {rule.method}"}
+    return planned(run, settings, split_play(source, result["rows"], folder), would, result, ended.artifacts)
 
 
 def _compared(settings: Config, folder: SplitFolder, rule: SplitRule, schema: Schema) -> dict[str, Any]:
@@ -134,7 +146,11 @@ def _outcome(run: Run, settings: Config, folder: SplitFolder, rule: SplitRule, r
     _warn(run, rule, result)
     artifacts = {path.stem: path for path in (*folder.parts(rule).values(), folder.record)}
     return Outcome(
-        lambda: split_report(result, settings.data.target), result, artifacts, next_step=run.follow_up("fit")
+        lambda: split_report(result, settings.data.target),
+        result,
+        artifacts,
+        next_step=run.follow_up("fit"),
+        records={folder.path: list(artifacts.values())},
     )
 
 

@@ -93,7 +93,7 @@ def challenger(
         "settings": fit_key,
     }
     mark = fingerprint({**identity(settings, schema, origin, content_key, judged_by), "inner": settings.refresh.inner})
-    told = described(settings, made, learned_from, mark, now)
+    told = described(run, settings, made, learned_from, mark, now)
     with registry.staged(out, made.generator.save, **told) as version:
         found = _compared(run, settings, incoming, version, champion)
         if not found.objection:

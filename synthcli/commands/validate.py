@@ -84,6 +84,8 @@ def _measured(
     from synthcli.audit import audit
     from synthcli.commands.auditing import check_columns, families, gates, pictured, questions, written
     from synthcli.commands.following import after_audit
+    from synthcli.commands.plays import validate_play
+    from synthcli.commands.rehearsing import planned
     from synthcli.config import as_plain
     from synthcli.gate import judge
     from synthcli.holdout import SplitFolder
@@ -99,6 +101,9 @@ def _measured(
     with run.log.phase("read"):
         tables, inputs = _load(run, settings, out, synthetic, train, holdout)
     check_columns(settings, tables.schema)
+    if run.dry_run:
+        play = validate_play(out, tables, train=train is not None, holdout=holdout is not None, junit=junit)
+        return planned(run, settings, play, {"would audit": f"{tables.synthetic.height:,} synthetic rows"})
     with _workplace(settings, tables, out / "validate") as workplace:
         estimates = audit(tables, questions(settings), run.log.phase, workplace)
     verdicts = judge(estimates, *rules)
@@ -117,12 +122,10 @@ def _measured(
         profile=profile,
     )
     ended = _outcome(document, verdicts, settings.validation.fail_on)
-    if run.dry_run:
-        return ended
     _announce(document)
     wrote = written(out / "validate", document, junit)
     following = after_audit(run, out, given[2], wrote["report"], document, not ended.exit_code)
-    return replace(ended, artifacts=wrote, next_step=following)
+    return replace(ended, artifacts=wrote, next_step=following, records={out / "validate": list(wrote.values())})
 
 
 @contextmanager

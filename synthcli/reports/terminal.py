@@ -5,7 +5,7 @@ Everything is rendered from plain data (results, report documents), so a stored 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,7 +13,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from synthcli.progress import visible
+from synthcli.foresight import Forecast, Range, megabytes
+from synthcli.progress import duration, visible
 from synthcli.reports.words import (
     ARROWS,
     EXCESS,
@@ -31,6 +32,8 @@ from synthcli.reports.words import (
 )
 
 _STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
+#: Paths of a plan that are shown.
+_PATHS = 20
 #: What became of a candidate, and how that is shown.
 _STANDING = {
     "scored": ("", ""),
@@ -74,6 +77,35 @@ def facts_report(facts: Mapping[str, str]) -> RenderableType:
     for name, value in facts.items():
         grid.add_row(Text(visible(name), style="bold"), Text("\n".join(map(visible, value.split("\n")))))
     return grid
+
+
+def forecast_report(would: Mapping[str, str], told: Forecast) -> RenderableType:
+    """Render what a command would do, and what that is foretold to take."""
+    rows = {f"rows {way}": part for way, part in (("read", told.rows_in), ("written", told.rows_out)) if part}
+    facts = {
+        **would,
+        **{name: ", ".join(f"{table} {count:,}" for table, count in part.items()) for name, part in rows.items()},
+        "time": _range(told.seconds, _time),
+        "memory": _range(told.memory, megabytes),
+        "disk": _range(told.disk, megabytes),
+        "a prediction": f"{told.model}; it took {_time(told.probe_seconds)}",
+    }
+    paths = plain_table("would write", "")
+    for path, replaced in list(told.paths.items())[:_PATHS]:
+        paths.add_row(Text(visible(path), overflow="fold"), "replaced" if replaced else "")
+    if len(told.paths) > _PATHS:
+        paths.add_row(f"and {len(told.paths) - _PATHS:,} more", "")
+    return Group(facts_report(facts), Text(), paths) if told.paths else facts_report(facts)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+
+
+def _range(found: Range | None, words: Callable[[float], str]) -> str:
+    if found is None:
+        return "not measured"
+    return f"about {words(found.likely)} ({words(found.low)} … {words(found.high)})"
 
 
 def selection_report(facts: Mapping[str, str], selection: Mapping[str, Any]) -> RenderableType:

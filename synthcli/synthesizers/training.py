@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
+from synthcli.progress import duration
 from synthcli.synthesizers.protocol import Progress
 
 #: The losses of one epoch, in an order that the engine's names give.
@@ -90,13 +91,6 @@ def note(epoch: int, epochs: int, losses: Losses, seconds_left: float) -> str:
     loss = "/".join(f"{value:.2f}" for value in losses)
     told = f"epoch {epoch}/{epochs}, loss {loss}"
     return told if epoch == epochs else f"{told}, {duration(seconds_left)} left"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time (>= 0 seconds) as a person says it: ``40 s``, ``2 min``, ``1.5 h``."""
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def stopped(trained: int, epochs: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synthcli import remote
+from synthcli.artifacts import RUN_RECORD
 from synthcli.config.suggest import nearest
 from synthcli.errors import BadTableError, MissingFileError
 from synthcli.tables.spool import new_spool
@@ -90,10 +91,15 @@ def _tables(folder: str, names: Iterable[str]) -> list[str]:
 def _matching(pattern: str) -> list[Part]:
     found = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
     # What stands beside a table and tells where it comes from is no part of it.
-    files = [Part(str(file), file) for file in found if file.is_file() and not file.name.endswith(_SIDECAR)]
+    files = [Part(str(file), file) for file in found if file.is_file() and not _beside(file.name)]
     if not files:
         raise MissingFileError(f"{pattern}: no file matches", "check the pattern and the working directory")
     return files
+
+
+def _beside(name: str) -> bool:
+    """Whether a file is no table but tells where the tables beside it come from."""
+    return name.endswith(_SIDECAR) or name == RUN_RECORD
 
 
 def _near(path: Path) -> str:
@@ -126,7 +132,7 @@ def _remote(url: str) -> Iterator[Part]:
         for name in _tables(remote.shown(url), names):
             yield _fetched(remote.joined(url, name), told=f"{name}{_SIDECAR}" in names)
     elif glob.has_magic(url):
-        files = [file for file in remote.matching(url) if not file.endswith(_SIDECAR)]
+        files = [file for file in remote.matching(url) if not _beside(remote.name(file))]
         if not files:
             raise MissingFileError(f"{remote.shown(url)}: no file matches", "check the pattern")
         yield from map(_fetched, files)

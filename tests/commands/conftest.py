@@ -9,6 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.commands.rehearsing import _Rehearsed
+
+
+@pytest.fixture(autouse=True)
+def rehearsals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let dry runs rehearse nothing, which takes seconds; test_dry_run.py does without this."""
+    monkeypatch.setattr("synthcli.commands.rehearsing._rehearsed", lambda *_: _Rehearsed(why="not in tests"))
+
 
 @pytest.fixture(scope="session")
 def flights_run(tmp_path_factory: pytest.TempPathFactory, flights_csv: Path) -> Path:

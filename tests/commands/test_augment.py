@@ -382,7 +382,7 @@ def test_a_class_of_many_rare_values_is_refused_without_naming_them(augment, tra
 def test_a_dry_run_writes_nothing(augment, tmp_path: Path) -> None:
     ended = augment("--mode", "rebalance", "--share", "true=0.5", "--dry-run")
     assert ended.code == 0
-    assert ended.document["result"]["plan"]["classes"][0]["share"] == pytest.approx(0.5, abs=1e-4)
+    assert ended.document["result"]["account"]["classes"][0]["share"] == pytest.approx(0.5, abs=1e-4)
     assert not (tmp_path / "out" / "augment").exists()
 
 

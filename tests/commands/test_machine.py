@@ -170,3 +170,14 @@ def test_a_torch_that_does_not_answer_is_not_waited_for(
     monkeypatch.setattr(machine, "_PATIENCE", 0.2)
     found = machine.device("2.13.0", Log("doctor", quiet=True), with_a_gpu(tmp_path))
     assert found == Device("", True, "no answer within 0.2 s")
+
+
+def test_the_peak_grows_with_what_is_held() -> None:
+    before = machine.peak_memory()
+    held = bytearray(before)
+    held[::4096] = b"x" * len(held[::4096])
+    assert machine.peak_memory() > before > 5_000_000
+
+
+def test_without_the_system_s_files_the_peak_is_asked_elsewhere(tmp_path: Path) -> None:
+    assert machine.peak_memory(tmp_path) > 5_000_000

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.synthesizers.training import Curve, Watch, duration, note, stopped
+from synthcli.progress import duration
+from synthcli.synthesizers.training import Curve, Watch, note, stopped
 
 
 class Clock:

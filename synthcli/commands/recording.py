@@ -1,0 +1,72 @@
+"""The record of a run: what it was asked, by which versions it worked, how it ended, and what it took.
+
+Reports and tables are the same bytes whoever makes them and whenever; what differs from run to run has a file of its
+own beside them, ``run.json``. A generator's version is never edited once it is published, and has it in its manifest.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from synthcli.artifacts import RUN_RECORD, write_json
+from synthcli.commands.machine import peak_memory
+from synthcli.commands.running import Outcome, Run
+from synthcli.config import Config, as_plain
+from synthcli.remote import is_url, shown
+from synthcli.versions import versions
+
+SCHEMA_VERSION = 1
+
+
+def run_record(run: Run, settings: Config, *, seed: int, status: str = "ok", exit_code: int = 0) -> dict[str, Any]:
+    """Return the record of a run that ends now.
+
+    ``seconds`` are from the moment the options were read to now, ``phases`` those of each phase, and ``peak_memory`` is
+    in bytes, of this process without its workers.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": run.command,
+        "status": status,
+        "exit_code": exit_code,
+        "started": run.course.started.isoformat(timespec="seconds"),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - run.course.clock, 3),
+        "phases": dict(run.log.seconds),
+        "peak_memory": peak_memory(),
+        "seed": seed,
+        "config": _shareable(settings),
+        "versions": versions(),
+    }
+
+
+def write_records(run: Run, outcome: Outcome) -> None:
+    """Write ``run.json`` into each folder that the command has made or renewed."""
+    settings = run.course.settings
+    if settings is None:
+        return
+    seed = outcome.result.get("seed", settings.run.seed)
+    for folder, files in outcome.records.items():
+        record = run_record(run, settings, seed=seed, status=outcome.status, exit_code=outcome.exit_code)
+        write_json(folder / RUN_RECORD, {**record, "files": _names(folder, files)})
+
+
+def _names(folder: Path, files: Sequence[Path | str]) -> list[str]:
+    """Return what the record calls the files that it describes: by name those beside it, in full the others."""
+    return sorted(
+        shown(file) if isinstance(file, str) else file.name if file.parent == folder else str(file) for file in files
+    )
+
+
+def _shareable(settings: Config) -> dict[str, Any]:
+    """Return the configuration without what may be secret: passwords in URLs, and the arguments of other commands."""
+    plain = as_plain(settings)
+    workers = plain["run"]["workers"]
+    plain["run"]["workers"] = shown(workers) if isinstance(workers, str) and is_url(workers) else workers
+    plain["refresh"]["after_promotion"] = [shlex.split(line)[0] for line in settings.refresh.after_promotion]
+    return plain
