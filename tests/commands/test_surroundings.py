@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 from examples import mixed_table
 
 from synthcli.app import run
+from synthcli.registry import intact, numbers, resolve
 
 #: Command lines that write into the output directory of a run that has everything they read.
 WRITERS = (
@@ -209,3 +212,49 @@ def test_few_descriptors_are_enough(own: Path) -> None:
     for line in ("validate", "sample", "fit --force"):
         done = shell(f"ulimit -n 64; $S {line} -c c.yaml -q", own)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", WRITERS)
+def test_a_folder_that_must_not_be_written_is_told_and_stays_as_it_was(own: Path, line: str) -> None:
+    """As root too, once it has given up the rights that make it one."""
+    drop = "setpriv --bounding-set=-all --inh-caps=-all " if os.geteuid() == 0 else ""
+    if drop and shutil.which("setpriv") is None:
+        pytest.skip("root may write anywhere, and there is no setpriv to give that up")
+    out = own.parent / "out"
+    before, folders = files(out), [out, *(path for path in out.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    done = shell(f"{drop}$S {line} -c c.yaml -q", own)
+    for folder in folders:
+        folder.chmod(0o755)
+    assert done.returncode == 4, done.stderr
+    assert "permission denied" in done.stderr.lower()
+    assert str(out) in done.stderr or "out/" in done.stderr
+    assert files(out) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *(("split", "split"), ("fit --force", "fit --force"), ("sample", "sample"), ("sample", "validate")),
+        *(("refresh --force", "fit --force"), ("sample --shards 2", "sample --shards 2"), ("validate", "validate")),
+    ],
+)
+def test_two_runs_in_one_folder_leave_it_whole(own: Path, first: str, second: str) -> None:
+    """One of them may be told to come back later; what is there afterwards belongs together."""
+    first, second = (
+        f"($S {line} -c c.yaml -q >{name}; echo $? >{name})" for name, line in (("1", first), ("2", second))
+    )
+    done = shell(f"{first} & {second}; wait", own)
+    codes = {int((own.parent / name).read_text()) for name in ("1", "2")}
+    assert codes <= {0, 75}, done.stderr
+    assert 0 in codes
+    out = own.parent / "out"
+    assert not [path for path in out.rglob(".*") if path.is_file() and "tmp" in path.name]
+    for table in (out / "synthetic").rglob("*.parquet"):
+        lineage = json.loads(table.with_name(f"{table.name}.lineage.json").read_text())
+        assert hashlib.sha256(table.read_bytes()).hexdigest() in json.dumps(lineage)
+    for version in numbers(out):
+        assert intact(resolve(out, str(version)))
