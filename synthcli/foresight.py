@@ -80,8 +80,8 @@ def foretold(points: Sequence[Point], rows: int, varies: float) -> Range:
     if last.rows >= rows:
         return Range(last.cost, last.cost / varies, last.cost * varies)
     if len(points) == 1:
-        by_row = last.cost * rows / last.rows
-        return Range(sqrt(last.cost * by_row), last.cost / varies, by_row * varies)
+        more = rows / last.rows
+        return Range(last.cost * sqrt(more), last.cost / varies, last.cost * more * varies)
     likely = Line.through(points[-2], last).at(rows)
     readings = [likely, Line.through(points[0], last).at(rows), *_bent(points[-3:], rows)]
     return Range(likely, min(readings) / varies, max(readings) * varies)

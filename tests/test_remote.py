@@ -250,7 +250,7 @@ def test_a_damaged_remote_table_is_called_by_its_url(memory: str) -> None:
 def test_the_lineage_beside_a_remote_file_is_believed_where_it_fits(memory: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n")
     url = f"{memory}/a.csv"
-    lineage = of_sample(real().as_parent("train.csv", 1, None), generator={}, seed=1)
+    lineage = of_sample(real().as_parent("train.csv", 1, None), generator={"version": 1, "kind": "forest"}, seed=1)
     remote.put(tmp_path / "a.csv", url)
     put_sidecar(url, lineage, 1, sha256(tmp_path / "a.csv"))
     assert json.loads(remote.read_bytes(f"{url}.lineage.json"))["file"] == "a.csv"

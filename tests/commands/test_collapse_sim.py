@@ -247,8 +247,8 @@ def test_a_dry_run_measures_one_generation_and_writes_nothing(ready: Path, call:
         (["--set", "collapse_sim.regimes=[replace, replace]"], 2, "named twice"),
         (["--set", "collapse_sim.min_fresh_at_most=0.3"], 2, "needs the regime fresh"),
         (["--synthesizer", "bootstrap", "--set", "collapse_sim.temperature=0.9"], 2, "no sampling bias"),
-        (["--synthesizer", "auto"], 2, "run `synthcli fit` first"),
-        (["--out", "elsewhere"], 3, "run `synthcli split DATA` first"),
+        (["--synthesizer", "auto"], 2, "run `synthcli fit "),
+        (["--out", "elsewhere"], 3, "run `synthcli split "),
     ],
 )
 def test_what_is_refused(ready: Path, call: Call, words: list[str], code: int, told: str) -> None:

@@ -110,19 +110,16 @@ def without(doctor, monkeypatch: pytest.MonkeyPatch):
         known = {normal_name(name): version for name, version in versions.items()}
         real = metadata.distribution
 
-        class Other(metadata.PathDistribution):
-            @property
-            def version(self) -> str:
-                return known[normal_name(self.name)] or ""
+        def version(self: metadata.Distribution) -> str:
+            return known[normal_name(self.name)] or ""
 
         def distribution(name: str) -> metadata.Distribution:
             if normal_name(name) not in known:
                 return real(name)
             if known[normal_name(name)] is None:
                 raise metadata.PackageNotFoundError(name)
-            found = real(name)
-            assert isinstance(found, metadata.PathDistribution)
-            return Other(found._path)
+            found: Any = real(name)  # of the library's class, or of one that a backport has put in its place
+            return type("Other", (type(found),), {"version": property(version)})(found._path)
 
         monkeypatch.setattr(metadata, "distribution", distribution)
 

@@ -103,7 +103,7 @@ def test_a_changed_model_is_not_opened(call, flights_run: Path, tmp_path: Path) 
 def test_an_unknown_generator_lists_those_there_are(call, flights_run: Path, tmp_path: Path) -> None:
     ended = call("sample", "--generator", "7", "--out", flights_run / "artifacts")
     assert ended.code == 3
-    assert "latest = 0001" in ended.err
+    assert "latest is 0001" in ended.err
     assert "synthcli fit" in call("sample", "--out", tmp_path).err
 
 

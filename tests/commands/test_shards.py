@@ -331,9 +331,9 @@ def test_workers_look_for_training_records_too(wary, learner: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--shards", "0"], ["--shards", "greater than or equal to 1"]),
-        (["--shards", "-2"], ["--shards", "greater than or equal to 1"]),
-        (["--shards", "many"], ["--shards", "a valid integer"]),
+        (["--shards", "0"], ["--shards", "expected at least 1"]),
+        (["--shards", "-2"], ["--shards", "expected at least 1"]),
+        (["--shards", "many"], ["--shards", "expected a whole number"]),
         (["--shards", "11", "-n", "10"], ["--shards 11", "more shards than the 10 rows", "--shards 10"]),
         (["--shards", "2", "--output", "-"], ["--output -", "--shards", "name a folder"]),
         (["--shards", "2", "--format", "csv"], ["--format csv", "Parquet"]),

@@ -127,6 +127,14 @@ class Telling:
         return called
 
 
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Under nohup a hang-up is ignored, by the commands too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 LONGER = ("augment", "collapse-sim", "refresh", "validate")
 
 
