@@ -141,6 +141,8 @@ def run(arguments: Sequence[str]) -> int:
             return _stopped(signal.SIGINT, arguments)
         except Terminated as told:
             return _stopped(told.number, arguments)
+        except Exception as error:  # noqa: BLE001 - even what goes wrong while an error is told is no gate's exit 1
+            return _report(_unexpected(error), "synthcli", arguments)
         except SystemExit as end:  # how the parser ends a completion, and how it and rich take a closed pipe
             return CLOSED_PIPE if end.code == 1 and COMPLETION not in os.environ else int(end.code or 0)
         finally:
@@ -165,11 +167,11 @@ def _run(arguments: Sequence[str]) -> int:
     except (ClosedPipeError, BrokenPipeError):
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: an unforeseen error is an engine failure, not exit 1
-        return _report(_foreseen(error), command, arguments)
+        return _report(_foreseen(error, command), command, arguments)
     except BaseException as error:
         if not _is_panic(error):
             raise
-        return _report(_foreseen(error), command, arguments)
+        return _report(_foreseen(error, command), command, arguments)
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -221,13 +223,13 @@ def _flush() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _foreseen(error: BaseException) -> SynthcliError:  # noqa: PLR0911 - one a kind of error
+def _foreseen(error: BaseException, command: str) -> SynthcliError:  # noqa: PLR0911 - one a kind of error
     """Return the error in our own terms: the command line's, the file system's, or an unforeseen one.
 
     Only the type of an unforeseen error is told: its text may quote cells of a real table.
     """
     if hasattr(error, "format_message"):  # the parser's own usage errors
-        return _chained(own_words(error, _owners), error)
+        return _chained(own_words(error, command, _owners), error)
     if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
         message = f"{error.filename}: a file stands where a folder is needed"
         return _chained(UsageError(message, "name another folder with --out"), error)
@@ -243,6 +245,10 @@ def _foreseen(error: BaseException) -> SynthcliError:  # noqa: PLR0911 - one a k
         message = f"the installation is incomplete: {error.name.partition('.')[0]} is missing"
         hint = "install synthcli again; synthcli doctor --json says what else is missing"
         return _chained(EngineError(message, hint), error)
+    return _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> SynthcliError:
     hint = "run it again with --debug for a traceback, which may quote cells of your data; please report it"
     return _chained(EngineError(f"unexpected {type(error).__name__}", hint), error)
 

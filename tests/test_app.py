@@ -154,3 +154,22 @@ def test_a_panic_of_a_library_exits_4(
     monkeypatch.setattr("synthcli.commands.inputs.open_table", crash)
     assert run(["split", "a.csv", "--out", str(tmp_path)]) == 4
     assert "secret" not in capsys.readouterr().err
+
+
+def test_what_goes_wrong_while_an_error_is_told_exits_4(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise AttributeError("a cell's text")
+
+    monkeypatch.setattr("synthcli.app.own_words", broken)
+    assert run(["sample", "--no-such-option"]) == 4
+    told = capsys.readouterr().err
+    assert "unexpected AttributeError" in told
+    assert "a cell's text" not in told
+
+
+def test_an_option_without_its_value_exits_2(capsys: pytest.CaptureFixture) -> None:
+    assert run(["sample", "-n"]) == 2
+    told = capsys.readouterr().err
+    assert told == "synthcli sample: -n: no value after it, expected one\nhint: see synthcli sample --help\n"

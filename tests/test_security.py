@@ -492,6 +492,26 @@ def test_sample_warns_of_formulas_with_their_number_and_the_way_out(call: Call, 
     assert call(*words, "--output", tmp_path / "x.parquet").err == ""
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("escape", [True, False])
+def test_escaped_or_not_the_rows_of_a_sample_are_known_again(
+    call: Call, tmp_path: Path, format: str, escape: bool
+) -> None:
+    """Its sketch holds the rows that the file has: a setting must not open the way for our own rows into a training."""
+    numbers = np.random.default_rng(1).normal(size=(600, 3)).round(3)
+    real = pl.DataFrame(numbers, schema=["a", "b", "c"]).with_columns(note=pl.lit("=") + (pl.col("a") > 0).cast(str))
+    real.write_csv(tmp_path / "real.csv")
+    out, drawn = tmp_path / "out", tmp_path / f"drawn.{format}"
+    fit = ["fit", "--synthesizer", "independent", "--out", out]
+    assert call(*fit, "--train", tmp_path / "real.csv", "-q").code == 0
+    setting = f"sample.escape_formulas={str(escape).lower()}"
+    assert call("sample", "-n", "600", "--output", drawn, "--set", setting, "--out", out, "-q").code == 0
+    rows = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[format](drawn)
+    rows.write_csv(tmp_path / "found.csv")  # without its record
+    ended = call(*fit, "--train", tmp_path / "found.csv", "--json")
+    assert (ended.code, ended.document["error"]["kind"]) == (3, "contaminated")
+
+
 @pytest.mark.parametrize(
     "more", [["--format", "parquet"], ["--format", "jsonl"], ["--output", "x.parquet"], ["--shards", "2"]]
 )

@@ -33,10 +33,10 @@ def no_such_command(word: str, commands: Sequence[str]) -> UsageError:
     return UsageError(f"{word}: no such command", hint)
 
 
-def own_words(error: Any, owners: Callable[[str], Sequence[str]]) -> UsageError:
-    """Return an error of the parser as one of ours; ``owners`` says which commands have an option."""
-    context = error.ctx
-    kind, see = type(error).__name__, f"see {context.command_path} --help"
+def own_words(error: Any, command: str, owners: Callable[[str], Sequence[str]]) -> UsageError:
+    """Return an error of the parser about ``command`` as one of ours; ``owners`` says which commands have an option."""
+    context = error.ctx  # none where an option's value is missing
+    kind, see = type(error).__name__, f"see synthcli {command} --help".replace("synthcli synthcli", "synthcli")
     if kind == "NoSuchOption":
         return UsageError(f"{error.option_name}: no such option", _meant(error.option_name, context, owners) or see)
     if kind == "MissingParameter":
@@ -44,7 +44,7 @@ def own_words(error: Any, owners: Callable[[str], Sequence[str]]) -> UsageError:
     if kind == "BadParameter" and error.param is not None:
         return _bad_value(error, see)
     if kind == "BadOptionUsage":
-        problem = "takes no value" if "does not take" in error.message else "no value after it"
+        problem = "takes no value" if "does not take" in error.message else "no value after it, expected one"
         return UsageError(f"{error.option_name}: {problem}", see)
     extra = re.search(r"unexpected extra argument\(s\) \((.*)\)", error.format_message())
     message = f"{extra[1]}: more than {context.command_path} takes" if extra else error.format_message()

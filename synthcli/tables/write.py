@@ -113,7 +113,8 @@ def as_written(frame: pl.DataFrame, schema: Schema, format: Format) -> pl.DataFr
     if format == "parquet":
         return stored
     rounded = [column for column in schema if polars_dtype(column.dtype).is_float() or column.dtype.startswith("Date")]
-    texts = [column for column in schema if column.dtype == "String"] if schema.dialect.escape_formulas else []
+    escaped = format == "csv" and schema.dialect.escape_formulas
+    texts = [column for column in schema if column.dtype == "String"] if escaped else []
     return stored.with_columns(
         *(reading(column, writing(column)).alias(column.name) for column in rounded),
         *(_escaped(pl.col(column.name)).alias(column.name) for column in texts),

@@ -405,6 +405,9 @@ MISTAKES = {
     "no report": missing(
         "gate data.csv --report report.json", "report.json: ", "no report there", "make one with `synthcli validate`"
     ),
+    "a value that an option does not take": usage(
+        "fit --json=1", "--json: ", "takes no value", "see synthcli fit --help"
+    ),
     "an unknown version": missing(
         "sample --generator 99",
         "artifacts: ",
