@@ -40,7 +40,10 @@ _SENTENCES: dict[Fate, str] = {
     "drawn": "rare categories (fewer than {k} rows) became frequent ones, drawn by frequency",
     "drawn_instead": f"rare categories (fewer than {{k}} rows) became frequent ones, since only text can hold {RARE}",
     "renamed": f"rare categories (fewer than {{k}} rows) became {RARE}",
-    "all_renamed": f"no category has {{k}} rows, so that every value became {RARE}",
+    "all_renamed": (
+        f"no category has {{k}} rows, so that every value became {RARE} and the column says nothing any more "
+        "(data.columns may say that it is an id or a text)"
+    ),
     "no_category": "no category has {k} rows, so that the column was emptied",
     "clipped": "extreme values were moved to the K-th smallest and the K-th greatest (K = {K})",
     "no_inside": "no value lies inside the K smallest and K greatest (K = {K}), so that the column was emptied",
@@ -85,17 +88,21 @@ class Protected:
         Rows that were left out, since a constraint that they kept would have been broken.
     notes
         Sentences for a person, with columns' names and counts.
+    levelled
+        Columns in which nothing is frequent, so that every value is ``RARE`` now.
     """
 
     table: pl.DataFrame
     columns: Mapping[str, ColumnAccount]
     dropped_rows: int
     notes: tuple[str, ...]
+    levelled: tuple[str, ...] = ()
 
     @property
     def loses(self) -> bool:
-        """Whether more was lost than rare and extreme values: cells that are now missing, or rows."""
-        return bool(self.dropped_rows) or any(account.emptied for account in self.columns.values())
+        """Whether more was lost than rare and extreme values: all that a column says, cells, or rows."""
+        emptied = any(account.emptied for account in self.columns.values())
+        return bool(self.dropped_rows or self.levelled) or emptied
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain data for JSON, without table and notes."""
@@ -139,7 +146,8 @@ def protect(
     accounts = {name: change.account for name, change in changes.items()}
     dropped = train.height - rows.size
     notes = (*_change_notes(changes, plan, rules), *_loss_notes(losses, dropped))
-    return Protected(table if changes or dropped else train, accounts, dropped, notes)
+    levelled = tuple(name for name, change in changes.items() if change.fate == "all_renamed")
+    return Protected(table if changes or dropped else train, accounts, dropped, notes, levelled)
 
 
 class _Joint(NamedTuple):

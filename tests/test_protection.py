@@ -110,7 +110,11 @@ def test_text_without_a_frequent_category_becomes_the_constant_throughout(rare: 
     done = column(["u", "v", None], rules(k=2, rare=rare))
     assert done.table["a"].to_list() == [RARE, RARE, None]
     assert done.columns == {"a": ColumnAccount(rare_categories=2, rare_rows=2)}
-    assert done.notes == ("no category has 2 rows, so that every value became _RARE_: 'a' (2 categories, 2 rows)",)
+    assert [note.split(" and the column says nothing")[0] for note in done.notes] == [
+        "no category has 2 rows, so that every value became _RARE_"
+    ]
+    assert done.notes[0].endswith(": 'a' (2 categories, 2 rows)")
+    assert (done.levelled, done.loses) == (("a",), True)
 
 
 def test_numbers_without_a_frequent_category_become_missing() -> None:

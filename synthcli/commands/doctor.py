@@ -12,12 +12,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import DEFAULT_CONFIG, Outcome, Run, command
 from synthcli.diagnosis import STATUSES, Configuration, Facts, Lock, diagnose, worst
 from synthcli.errors import SynthcliError
 
 #: What ``init`` writes, and looked at where no other file is named.
-_CONFIGURATION = Path("synthcli.yaml")
+_CONFIGURATION = Path(DEFAULT_CONFIG)
 
 
 @command

@@ -91,6 +91,7 @@ class Run:
         """Return the configuration in force together with where each value comes from."""
         from synthcli.config import load
 
+        self._mention_default()
         given = {name.replace("__", "."): value for name, value in flags.items()}
         common = {"run.output_dir": str(self.out) if self.out else None}
         options = {key: self.option(key) for key in given}
@@ -99,6 +100,11 @@ class Run:
         _check_directory(resolved.config.run.output_dir)
         self.course.settings = resolved.config
         return resolved
+
+    def _mention_default(self) -> None:
+        """Say that a configuration lies here and is not read: what is not named does not count, but may be meant."""
+        if self.config_file is None and self.command not in _NEED_NONE and Path(DEFAULT_CONFIG).is_file():
+            self.log.warn(f"{DEFAULT_CONFIG} lies here and is not read: -c {DEFAULT_CONFIG} reads it")
 
     def option(self, key: str) -> str:
         """Return the option that sets ``key``, which has the name of the key or of what the key is about."""
@@ -128,6 +134,11 @@ def say_real_rows(run: Run, files: Sequence[Path]) -> None:
             "those read them who may read the source"
         )
 
+
+#: What ``init`` calls the configuration that it writes.
+DEFAULT_CONFIG = "synthcli.yaml"
+#: Who writes one, or looks at what there is.
+_NEED_NONE = ("init", "config", "doctor")
 
 #: The option of the commands that have work for several.
 Workers = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,6 +87,8 @@ def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     if len(divided.sides) <= MOST_COMPARED:
         with run.log.phase("compare"):
             result |= _compared(settings, folder, rule, source.schema)
+        for doubt in _doubts(settings, folder):
+            run.log.warn(doubt)
     return _outcome(run, settings, folder, rule, result)
 
 
@@ -98,6 +101,23 @@ def _planned(
     ended = _outcome(run, settings, folder, rule, result)
     would = {"would reserve": f"{settings.split.holdout:.0%} of the rows, by {rule.method}"}
     return planned(run, settings, split_play(source, result["rows"], folder), would, result, ended.artifacts)
+
+
+def _doubts(settings: Config, folder: SplitFolder) -> Iterator[str]:
+    """Yield what the rows say against the columns that the configuration names."""
+    import polars as pl
+
+    key, target = settings.data.primary_key, settings.data.target
+    rows = pl.concat([pl.scan_parquet(part, glob=False) for part in (folder.train, folder.holdout)])
+    names = [name for name in dict.fromkeys((key, target)) if name in rows.collect_schema()]
+    held = rows.select(names).collect()
+    if key is not None and key in names and (different := held[key].n_unique()) < held.height:
+        yield (
+            f"data.primary_key: {key!r} has {different:,} different values in {held.height:,} rows, where a key has "
+            "another one in each: generators make it anew, and what it says is lost"
+        )
+    if target is not None and target in names and held[target].drop_nulls().n_unique() < 2:
+        yield f"data.target: {target!r} has the same value in every row that has one: no model can predict it"
 
 
 def _compared(settings: Config, folder: SplitFolder, rule: SplitRule, schema: Schema) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from synthcli.config.document import Document, KeyPath, key_text, read
 from synthcli.config.explain import problems
 from synthcli.config.generators import DEFAULT_KIND, KINDS
+from synthcli.config.keys import settable
 from synthcli.config.layers import (
     PREFIX,
     Layered,
@@ -78,7 +79,7 @@ def load(
         ``a.b=value`` each, the value in YAML; of two for one key the later counts.
     environment
         The process's variables. ``SYNTHCLI_A__B`` sets ``a.b``; ``SYNTHCLI_`` names without ``__`` are not
-        settings, and one with ``__`` that names no key is an error.
+        settings, but ``SYNTHCLI_A_B`` is an error, and so is one with ``__`` that names no key.
     flags
         Values of a command's own options by dotted key; ``None`` is an option that was not given.
     options
@@ -201,7 +202,19 @@ def _settings(
             settings.append(reader())
         except ConfigError as error:
             found.append(Problem((1, number, 0), error.message, error.hint))
-    return settings, found
+    return settings, [*found, *_with_one_underscore(environment)]
+
+
+def _with_one_underscore(environment: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with variables that would set a key if they had one underscore more."""
+    names = [name for name in environment if name.startswith(PREFIX) and "__" not in name]
+    keys = {key.replace(".", "_"): key for key in settable() if key.count(".") == 1} if names else {}
+    for number, name in enumerate(sorted(names)):
+        key = keys.get(name.removeprefix(PREFIX).lower())
+        if key is not None:
+            meant = PREFIX + key.replace(".", "__").upper()
+            yield Problem((1, number, 1), f"{name}: sets nothing, expected two underscores after the section",
+                          f"write {meant}, which sets {key}")  # fmt: skip
 
 
 def _lay(layered: Layered, settings: Sequence[Setting]) -> tuple[Layered, list[Problem]]:

@@ -218,3 +218,27 @@ def test_what_was_sniffed_is_a_warning_the_first_time(call, tmp_path: Path) -> N
     first, second = (call("split", path, "--out", tmp_path / "out", "--json").document["warnings"] for _ in range(2))
     assert any("semicolon" in warning for warning in first)
     assert not any("semicolon" in warning for warning in second)
+
+
+def test_a_key_that_is_none_and_a_target_with_one_value_are_doubted(call, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("device,same,key\n" + "".join(f"d{row % 7},x,{row}\n" for row in range(300)))
+    words = ["split", path, "--out", tmp_path / "out", "--set", "data.target=same", "--json"]
+    told = call(*words, "--set", "data.primary_key=device").document["warnings"]
+    assert [line.split(",")[0] for line in told if line.startswith("data.")] == [
+        "data.primary_key: 'device' has 7 different values in 300 rows",
+        "data.target: 'same' has the same value in every row that has one: no model can predict it",
+    ]
+    whole = ["split", path, "--out", tmp_path / "other", "--json", "--set", "data.primary_key=key"]
+    assert not [line for line in call(*whole).document["warnings"] if line.startswith("data.")]
+
+
+def test_a_configuration_that_lies_there_unread_is_mentioned(
+    call, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("synthcli.yaml").write_text("run: {seed: 1}\n")
+    told = "synthcli.yaml lies here and is not read: -c synthcli.yaml reads it"
+    assert call("split", table, "--out", "a", "--json").document["warnings"].count(told) == 1
+    assert told not in call("split", table, "--out", "b", "-c", "synthcli.yaml", "--json").document["warnings"]
+    assert told not in call("config", "show").err

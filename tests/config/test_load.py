@@ -512,6 +512,14 @@ def test_variables_that_are_no_settings_are_ignored() -> None:
     assert load(environment={"SYNTHCLI_TEST_DATA": "x", "PATH": "a__b", "XSYNTHCLI_A__B": "1"}).config == Config()
 
 
+def test_a_variable_with_one_underscore_is_told_what_it_lacks() -> None:
+    name = "SYNTHCLI_SPLIT_HOLDOUT"
+    told = f"{name}: sets nothing, expected two underscores after the section"
+    assert mistakes("", environment={name: "0.3"}) == [told]
+    assert remedy("", environment={name: "0.3"}) == "write SYNTHCLI_SPLIT__HOLDOUT, which sets split.holdout"
+    assert load(environment={"SYNTHCLI_OUT": "x", "SYNTHCLI_REPORT": "y", "SYNTHCLI_SPLIT": "z"}).config == Config()
+
+
 def test_flags_may_be_paths_enums_and_tuples() -> None:
     flags = {"data.path": Path("x/a.csv"), "split.method": SplitMethod.HASH, "split.by": ("a", "b")}
     config = load(flags=flags).config
