@@ -201,7 +201,7 @@ def expected(line: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the project's configurations, small sample data, and a finished run of them."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(ROOT / "configs", folder / "configs")
@@ -223,7 +223,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pl.read_parquet("artifacts/synthetic/synthetic.parquet").write_csv("synthetic.csv", null_value="NA")
         shutil.copy("artifacts/synthetic/synthetic.parquet", "synthetic.parquet")
         shutil.copy("artifacts/validate/report.json", "report.json")
-        yield folder
+    return folder
 
 
 @pytest.mark.slow

@@ -272,6 +272,14 @@ def test_a_kind_is_stated_where_it_is_doubtful(
     assert (worth[0] if worth else None) == kind
 
 
+def test_doubtful_texts_that_hardly_repeat_are_no_categories() -> None:
+    """Amounts of money that could not be read: as categories nearly all would be rare, and be replaced."""
+    money = Column("money", Kind.CATEGORICAL, "String", doubts=("looks like amounts of money; kept as text",))
+    assert kind_worth_stating(money, Facts(1_000, 990), is_target=False)[0] is Kind.TEXT
+    assert kind_worth_stating(money, Facts(1_000, 200), is_target=False)[0] is Kind.CATEGORICAL
+    assert kind_worth_stating(money, Facts(1_000, 990), is_target=True)[0] is Kind.CATEGORICAL
+
+
 def test_what_a_person_stated_is_not_doubted_again() -> None:
     schema = Schema((Column("zip", Kind.NUMERIC, **INTEGERS), Column("late", Kind.BOOLEAN, "Boolean")))
     table = pl.DataFrame({"zip": [10, 20, 10, 30], "late": [True, False, True, False]})

@@ -95,6 +95,10 @@ def moments(schema: Schema, target: str | None) -> list[str]:
     return [name for name in times if not _BIRTH_NAME.search(name)]
 
 
+#: How often a category is seen on average, at least: others would be rare nearly all, and replaced.
+_SEEN = 2
+
+
 def kind_worth_stating(column: Column, facts: Facts, *, is_target: bool) -> tuple[Kind, str] | None:
     """Return a kind that a person should see stated, and the doubt about it; ``None`` for a plain case."""
     if is_target and is_two_numbers(column, facts):
@@ -108,9 +112,15 @@ def kind_worth_stating(column: Column, facts: Facts, *, is_target: bool) -> tupl
         )
     if not is_target and is_whole(column) and column.kind is Kind.NUMERIC and _CODE_NAME.search(column.name):
         return Kind.CATEGORICAL, f"whole numbers that may be codes; {facts.distinct:,} different ones"
-    if column.doubts and facts.distinct > 1:
-        return column.kind, "; ".join(column.doubts)
-    return None
+    return _doubtful(column, facts, is_target=is_target) if column.doubts and facts.distinct > 1 else None
+
+
+def _doubtful(column: Column, facts: Facts, *, is_target: bool) -> tuple[Kind, str]:
+    """Return what a doubtful column is best taken for: texts that hardly repeat are no categories."""
+    doubt = "; ".join(column.doubts)
+    if not is_target and column.kind is Kind.CATEGORICAL and facts.distinct * _SEEN > facts.present:
+        return Kind.TEXT, f"{doubt}; nearly all would be rare: as a text it comes out empty"
+    return column.kind, doubt
 
 
 def is_entity(column: Column, facts: Facts) -> bool:
