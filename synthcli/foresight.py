@@ -33,9 +33,14 @@ class Range(NamedTuple):
     low: float
     high: float
 
-    def plus(self, known: float) -> Range:
-        """Add what is known already."""
-        return Range(self.likely + known, self.low + known, self.high + known)
+    @classmethod
+    def about(cls, measured: float, varies: float = 1.0) -> Range:
+        """Return the range of what was measured once, and may be lower or higher by a factor the next time."""
+        return cls(measured, measured / varies, measured * varies)
+
+    def plus(self, more: Range) -> Range:
+        """Add what comes on top."""
+        return Range(self.likely + more.likely, self.low + more.low, self.high + more.high)
 
     def times(self, least: float, likely: float, most: float) -> Range:
         """Multiply by a factor that is itself known between bounds only."""
@@ -78,7 +83,7 @@ def foretold(points: Sequence[Point], rows: int, varies: float) -> Range:
     """
     last = points[-1]
     if last.rows >= rows:
-        return Range(last.cost, last.cost / varies, last.cost * varies)
+        return Range.about(last.cost, varies)
     if len(points) == 1:
         more = rows / last.rows
         return Range(last.cost * sqrt(more), last.cost / varies, last.cost * more * varies)

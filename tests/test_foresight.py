@@ -59,7 +59,8 @@ def test_more_rows_never_cost_less(points: list[Point], whole: int, more: int) -
 
 def test_a_range_counts_what_is_known() -> None:
     found = Range(4.0, 2.0, 8.0)
-    assert found.plus(1) == (5.0, 3.0, 9.0)
+    assert found.plus(Range.about(1.0)) == (5.0, 3.0, 9.0)
+    assert found.plus(Range.about(3.0, 1.5)) == (7.0, 4.0, 12.5)
     assert found.times(0.25, 0.5, 1) == (2.0, 0.5, 8.0)
     assert found.at_least(5) == (5.0, 5.0, 8.0)
 

@@ -504,8 +504,8 @@ def _foretold(
     return Forecast(
         {"train": case.train.height, "holdout": case.holdout.height},
         {},
-        Range(first + more, first / TIME_VARIES, (first + more) * TIME_VARIES).plus(before),
-        Range(memory, memory / SIZE_VARIES, memory * SIZE_VARIES),
+        Range(first + more, first / TIME_VARIES, (first + more) * TIME_VARIES).plus(Range.about(before, TIME_VARIES)),
+        Range.about(memory, SIZE_VARIES),
         Range(figures + 2e5, figures / 2, 4 * figures + 1e6),
         {path: Path(path).exists() for path in paths},
         f"one generation, for each that is learned and measured, on {workers} workers",

@@ -96,7 +96,12 @@ def _asked() -> tuple[str, str]:
     """Return the device that torch finds, or why it does not say."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PATIENCE, check=False
+            # Without -P a file torch.py of the working directory would be run.
+            [sys.executable, "-P", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return "", f"no answer within {_PATIENCE} s"

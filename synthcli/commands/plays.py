@@ -90,10 +90,12 @@ def sample_play(
     ``parts`` are the files of a data set in the folder ``target``, which so many ``workers`` draw.
     """
     beside = ".lineage.json"
+    packed = target is not None and not parts and shown(target).endswith(".gz")
+    drawn = f"synthetic.{format}{'.gz' if packed else ''}"
 
     def prepare(part: Part) -> tuple[list[str], Mapping[str, Any]]:
         words = ["sample", "--generator", str(version.folder.absolute()), "--format", format, "--seed", "0"]
-        words += ["--partial"] if partial else []
+        words += ["--output", str(part.out / "synthetic" / drawn), *(["--partial"] if partial else [])]
         if given is not None:
             given.head(part.rows).write_parquet(part.folder / "given.parquet")
             return [*words, "--given", str(part.folder / "given.parquet")], {}
@@ -111,7 +113,7 @@ def sample_play(
             if Path(file).name == RUN_RECORD:
                 return str(target / RUN_RECORD) if inside and isinstance(target, Path) else str(out / file)
             return [f"{name}{beside}" for name in files] if file.endswith(beside) else files
-        if file == f"synthetic/synthetic.{format}":
+        if file == f"synthetic/{drawn}":
             return shown(target)
         return f"{shown(target)}{beside}" if file.endswith(beside) else str(out / file)
 
@@ -178,7 +180,9 @@ def augment_play(
     return Play(total, prepare, read, {"augmented": rows}, _placed(out), _epochs(section))
 
 
-def refresh_play(settings: Config, out: Path, incoming: Incoming, champion: Version | None) -> Play:
+def refresh_play(
+    settings: Config, out: Path, incoming: Incoming, champion: Version | None, options: Sequence[str]
+) -> Play:
     """Return how a challenger is rehearsed: fitted, held against a copy of the champion, and audited, on a part."""
     own, number = SplitFolder(out / "split"), next_number(out)
     section = as_plain(settings)["synthesizer"]
@@ -194,7 +198,7 @@ def refresh_play(settings: Config, out: Path, incoming: Incoming, champion: Vers
         wanted = settings.sample.rows
         fewer = {} if wanted is None else {"sample.rows": max(1, wanted * part.rows // incoming.rows)}
         shorter = {"synthesizer": _shortened(section, part.epochs)}
-        return ["refresh", str(path), "--force"], {**_OWN_FORM, **fewer, **shorter}
+        return ["refresh", str(path), "--force", *options], {**_OWN_FORM, **fewer, **shorter}
 
     def place(file: str) -> str | None:
         folder, _, rest = file.partition("/")

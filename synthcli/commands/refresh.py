@@ -7,7 +7,7 @@ Everything that is written happens under the output directory's lock. What a ref
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -173,7 +173,11 @@ def _refreshed(
     if not any(reason.met for reason in found_reasons):
         return _kept(run, start, incoming, document, explain)
     if run.dry_run:
-        return _planned(run, settings, start, incoming, document, explain)
+        allowed = [
+            *(["--allow-schema-change"] if allow_schema_change else []),
+            *(["--allow-drift"] if allow_drift else []),
+        ]
+        return _planned(run, settings, start, incoming, document, explain, allowed)
     return _challenged(run, settings, start, incoming, document, explain)
 
 
@@ -223,7 +227,13 @@ def _kept(run: Run, start: Case, incoming: Incoming, document: dict[str, Any], e
 
 
 def _planned(
-    run: Run, settings: Config, start: Case, incoming: Incoming, document: dict[str, Any], explain: bool
+    run: Run,
+    settings: Config,
+    start: Case,
+    incoming: Incoming,
+    document: dict[str, Any],
+    explain: bool,
+    allowed: Sequence[str],
 ) -> Outcome:
     from rich.console import Group
     from rich.text import Text
@@ -235,7 +245,7 @@ def _planned(
     met = ", ".join(
         dict.fromkeys(trigger["name"].replace("_", " ") for trigger in document["triggers"] if trigger["met"])
     )
-    told = forecast(run, settings, refresh_play(settings, start.out, incoming, start.champion))
+    told = forecast(run, settings, refresh_play(settings, start.out, incoming, start.champion, allowed))
     document |= {"outcome": "planned", "why": f"a challenger would be fitted: {met}", "plan": told.to_dict()}
     ended = _outcome(run, document, explain)
     if ended.report is None:

@@ -23,15 +23,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 
+from synthcli.artifacts import own_prefix
 from synthcli.commands.machine import folder, memory, peak_memory
 from synthcli.commands.running import Outcome, Run
-from synthcli.config import Config, as_plain
+from synthcli.config import Config
+from synthcli.config.load import absolute_in, with_paths
 from synthcli.errors import SynthcliError
 from synthcli.foresight import SIZE_VARIES, TIME_VARIES, Forecast, Point, Range, Room, foretold
 
@@ -108,8 +111,8 @@ class Measured(NamedTuple):
 class _Rehearsed:
     """What has been measured so far.
 
-    ``files`` were written by the smallest part, ``loading`` is the work of loading libraries, ``epoch`` that of an
-    epoch more, and ``why`` says why there is no more.
+    ``files`` were written by the smallest part, ``loading`` are the seconds that libraries took, ``epoch`` is the work of
+    an epoch more, and ``why`` says why there is no more.
     """
 
     parts: list[Measured] = field(default_factory=list)
@@ -143,9 +146,7 @@ def nothing(run: Run, settings: Config, would: Mapping[str, str]) -> Outcome:
     """End a dry run of a command that would write nothing: it would be done as soon as this one."""
     from synthcli.reports.terminal import forecast_report
 
-    seconds, held, none = (
-        Range(each, each, each) for each in (time.monotonic() - run.course.clock, float(peak_memory()), 0.0)
-    )
+    seconds, held, none = map(Range.about, (time.monotonic() - run.course.clock, float(peak_memory()), 0.0))
     free = room(Path(settings.run.output_dir))
     told = Forecast({}, {}, seconds, held, none, {}, "all of it was done", 0.0, (), free)
     return Outcome(lambda: forecast_report(would, told), {"plan": {**would, **told.to_dict()}})
@@ -178,7 +179,7 @@ def _forecast(play: Play, found: _Rehearsed, before: float, out: Path, took: flo
     seconds = likely(lambda part: part.work, play.rows, TIME_VARIES).times(slowness, slowness, slowness)
     if found.epoch:  # its steps are proportional to the rows
         more = (play.epochs - 1) * found.epoch * play.rows / last.rows * slowness
-        seconds = Range(seconds.likely + more, seconds.low + more / TIME_VARIES, seconds.high + more * TIME_VARIES)
+        seconds = seconds.plus(Range.about(more, TIME_VARIES))
     if play.side_by_side > 1:
         seconds = seconds.times(1 / play.side_by_side, 1.2 / play.side_by_side, 1.0)
     held = None
@@ -186,12 +187,12 @@ def _forecast(play: Play, found: _Rehearsed, before: float, out: Path, took: flo
         held = likely(lambda part: part.memory, min(play.held or play.rows, play.rows), SIZE_VARIES)
         held = held._replace(low=min(held.low, last.memory / SIZE_VARIES))
         if play.side_by_side > 1:
-            held = held.times(play.side_by_side, play.side_by_side, play.side_by_side).plus(peak_memory())
+            held = held.times(play.side_by_side, play.side_by_side, play.side_by_side).plus(Range.about(peak_memory()))
         held = held.at_least(peak_memory())
     return Forecast(
         play.rows_in,
         play.rows_out,
-        seconds.plus(before + found.loading * slowness),
+        seconds.plus(Range.about(before + found.loading, TIME_VARIES)),
         held,
         likely(lambda part: part.disk, play.rows, SIZE_VARIES),
         paths,
@@ -244,7 +245,7 @@ def _rehearsed(settings: Config, play: Play, done: set[str], before: float) -> _
     """Run parts that grow, as long as the next can be done soon enough; two at least, and a small one to warm up."""
     found = _Rehearsed()
     most = min(play.rows, play.most or play.rows)
-    with tempfile.TemporaryDirectory(prefix="synthcli-probe-") as name, _child() as ask:
+    with tempfile.TemporaryDirectory(prefix=own_prefix()) as name, _child(Path(name)) as ask:
         began = time.monotonic()
 
         def tried(rows: int, epochs: int = 1) -> Measured | None:
@@ -264,7 +265,8 @@ def _rehearsed(settings: Config, play: Play, done: set[str], before: float) -> _
         found.files = first.files
         if not found.parts:
             return found
-        found.loading = max(first.work - found.parts[0].work * min(first.rows / found.parts[0].rows, 1), 0.0)
+        second = found.parts[0]
+        found.loading = max(first.seconds - second.seconds * min(first.rows / second.rows, 1), 0.0)
         last, more = found.parts[-1], _epochs_more(found.parts[-1], play)
         if more and (longer := tried(last.rows, 1 + more)) is not None:
             found.epoch = max(longer.work - last.work, 0.0) / more
@@ -318,7 +320,8 @@ def _part(
     if answer is None:
         return Measured(part.rows, 0.0, 0.0, 0, 0, (), f"{part.rows:,} rows take longer than {MOST:.0f} s")
     if answer["error"]:
-        return Measured(part.rows, 0.0, 0.0, 0, 0, (), f"on {part.rows:,} rows the command fails: {answer['error']}")
+        error = answer["error"].replace(f"{part.folder}{os.sep}", "")  # that folder will be gone
+        return Measured(part.rows, 0.0, 0.0, 0, 0, (), f"on {part.rows:,} rows the command fails: {error}")
     wrote = {path: found for path, found in _files(part.out) if before.get(path) != found}
     known = sum(seconds for name, seconds in answer["phases"] if name in done)
     seconds = max(answer["seconds"] - known, 0.0)
@@ -334,11 +337,9 @@ def _part(
 
 def _settings(settings: Config, instead: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration for a rehearsal: no commands of others are run, and old versions stay."""
-    plain = as_plain(settings)
+    # No plain data for others: the rehearsal needs the passwords of URLs, and its folder is private.
+    plain = with_paths(settings.model_dump(mode="json", by_alias=True), partial(absolute_in, Path()))
     plain["refresh"] |= {"after_promotion": [], "keep": None}
-    for rule in [*(plain["validate"]["gates"] or ()), *plain["validate"]["gates_add"]]:
-        if rule.get("max_drop_from"):
-            rule["max_drop_from"] = str(Path(rule["max_drop_from"]).absolute())
     for key, value in instead.items():
         section, _, name = key.partition(".")
         plain[section] = value if not name else plain[section] | {name: value}
@@ -354,17 +355,21 @@ def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 @contextmanager
-def _child() -> Iterator[Callable[[list[str], float], Mapping[str, Any] | None]]:
-    """Yield a function that runs a command line in another process, within so many seconds or not at all."""
+def _child(temporary: Path) -> Iterator[Callable[[list[str], float], Mapping[str, Any] | None]]:
+    """Yield a function that runs a command line in another process, within so many seconds or not at all.
+
+    That one has its temporary files in ``temporary``, where they go with the rest when it is ended.
+    """
     loaded = sorted(name for name in sys.modules if name.startswith("synthcli.") and name != "synthcli.__main__")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SYNTHCLI_", "GITHUB_"))}
     process = subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+        # Without -P a file of the working directory would be run that has the name of a module.
+        [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(temporary)},
     )
 
     def ask(words: list[str], patience: float) -> Mapping[str, Any] | None:
@@ -381,8 +386,8 @@ def _child() -> Iterator[Callable[[list[str], float], Mapping[str, Any] | None]]
         return json.loads(line) if line else _ENDED
 
     try:
-        ask(loaded, MOST)
-        yield ask
+        ready = ask(loaded, MOST) is not None  # else its late answer would be taken for that to a command
+        yield ask if ready else lambda *_: None
     finally:
         process.kill()
         process.communicate()

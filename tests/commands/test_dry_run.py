@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import yaml
 from growing import started
 
+from synthcli.artifacts import left_behind
 from synthcli.commands import plays, rehearsing
 from synthcli.commands.conditions import Account, Group
 from synthcli.commands.drawing import Asked
@@ -86,6 +89,9 @@ def foretold(call, folder: Path, *words: object, code: int = 0) -> tuple[dict[st
     for pattern, replaces in foreseen.items():
         assert replaces == any(meant(pattern, path) for path in before), pattern
     well_formed(plan)
+    disk = sum(path.stat().st_size for path in wrote)
+    # What each file of a data set has beside its rows is not foretold, and is much of so small ones.
+    assert plan["disk"]["low"] <= disk <= plan["disk"]["high"] + 1_000 * ("--shards" in words) * len(wrote)
     return plan, done.document["result"]
 
 
@@ -127,9 +133,10 @@ def ready(call, own: Path) -> Path:
         (["--shards", 3, "-n", 70], 70),
         (["--shards", 3, "-n", 70, "--output", "{}/set"], 70),
         (["-n", 40, "--output", "{}/own/rows.csv"], 40),
+        (["-n", 900, "--output", "{}/rows.csv.gz"], 900),
         (["--given", "{}/given.csv"], 300),
     ],
-    ids=["where", "shards", "shards elsewhere", "file elsewhere", "given"],
+    ids=["where", "shards", "shards elsewhere", "file elsewhere", "packed", "given"],
 )
 def test_sample(call, ready: Path, tmp_path: Path, words: list[Any], rows: int) -> None:
     pl.DataFrame({"kind": ["a", "b", "c"] * 100}).write_csv(tmp_path / "given.csv")
@@ -146,6 +153,17 @@ def test_augment(call, ready: Path, tmp_path: Path, lift: str) -> None:
     plan, _ = foretold(call, tmp_path, "augment", "-c", ready, *words)
     assert plan["rows"]["out"] == {"augmented": pl.read_parquet(tmp_path / "out/augment/augmented.parquet").height}
     assert ("holdout" in plan["rows"]["in"]) == (lift != "off")
+
+
+@pytest.mark.slow
+def test_augment_of_other_kinds(call, ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"kind": ["a", "b"] * 30}).write_csv("given.csv")
+    config = yaml.safe_load(ready.read_text()) | {"augment": {"given": "given.csv", "lift": "off"}}
+    ready.write_text(yaml.safe_dump(config))
+    for words in (["--mode", "upsample"], ["--mode", "impute", "--set", "augment.given=null"]):
+        plan, _ = foretold(call, tmp_path, "augment", "-c", "c.yaml", *words)
+        assert plan["rows"]["out"] == {"augmented": pl.read_parquet("out/augment/augmented.parquet").height}
 
 
 @pytest.mark.slow
@@ -184,6 +202,14 @@ def test_refresh(call, tmp_path: Path, first: bool) -> None:
     assert plan["rows"]["out"] == {"train": source["train_rows"], "holdout": source["holdout_rows"]}
     looks = [event for event in place.events() if event["event"] == "look"]
     assert len(looks) == len(before) + 1
+
+
+@pytest.mark.slow
+def test_refresh_of_other_columns(call, tmp_path: Path) -> None:
+    place = started(tmp_path / "place").refreshed()
+    for path in (place.folder / "parts").iterdir():
+        pl.read_csv(path).with_columns(extra=pl.col("size").round(1) * 2).write_csv(path)
+    foretold(call, tmp_path, "refresh", "-c", place.config, "--allow-schema-change", "--allow-drift")
 
 
 @pytest.mark.slow
@@ -238,9 +264,16 @@ def test_what_cannot_be_rehearsed_is_said_and_is_no_error(
     assert plan["rows"]["out"] == call("split", "-c", own, "--json").document["result"]["rows"]
 
 
+def measured(rows: int, *, loading: float = 0.0, memory: int = 0, disk: int = 0) -> _Rehearsed:
+    """Return a rehearsal of one part that took a second."""
+    files = ("split/train.parquet",)
+    part = Measured(rows=rows, seconds=1.0, work=1.0, memory=memory, disk=disk, files=files)
+    return _Rehearsed(parts=[part], files=files, loading=loading)
+
+
 def test_one_part_alone_tells_no_memory(call, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = Measured(ROWS // 3, 1.0, 1.0, 10**9, 10**6, ("split/train.parquet",))
-    monkeypatch.setattr(rehearsing, "_rehearsed", lambda *_: _Rehearsed([part], part.files))
+    found = measured(ROWS // 3, memory=10**9, disk=10**6)
+    monkeypatch.setattr(rehearsing, "_rehearsed", lambda *_: found)
     plan = call("split", "-c", own, "--dry-run", "--json").document["result"]["plan"]
     assert plan["memory"] is None
     assert plan["seconds"]["low"] < 1.8 < plan["seconds"]["high"]
@@ -248,12 +281,74 @@ def test_one_part_alone_tells_no_memory(call, own: Path, monkeypatch: pytest.Mon
 
 
 def test_too_little_room_is_a_warning(call, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = Measured(ROWS, 1.0, 1.0, 10**9, 10**9, ("split/train.parquet",))
-    monkeypatch.setattr(rehearsing, "_rehearsed", lambda *_: _Rehearsed([part], part.files))
+    found = measured(ROWS, memory=10**9, disk=10**9)
+    monkeypatch.setattr(rehearsing, "_rehearsed", lambda *_: found)
     monkeypatch.setattr(rehearsing, "room", lambda out: Room(10**8, 10**8))
     memory, disk = call("split", "-c", own, "--dry-run", "--json").document["warnings"][-2:]
     assert "--shards" in memory
     assert "make room" in disk
+
+
+def test_what_was_measured_once_may_take_half_as_long_again(call, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsing, "_rehearsed", lambda *_: measured(ROWS, loading=2.0))
+    seconds = call("split", "-c", own, "--dry-run", "--json").document["result"]["plan"]["seconds"]
+    assert seconds["likely"] > 3
+    assert seconds["high"] == pytest.approx(1.5 * seconds["likely"], abs=0.02)
+    assert seconds["low"] == pytest.approx(seconds["likely"] / 1.5, abs=0.02)
+
+
+def test_libraries_load_in_seconds_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def took(settings: Config, play: rehearsing.Play, part: rehearsing.Part, *_: Any) -> Measured:
+        return Measured(part.rows, seconds=9.0 if part.rows < 1_000 else 4.0, work=1.0, memory=0, disk=0, files=())
+
+    monkeypatch.setattr(rehearsing, "_part", took)
+    assert rehearsing._rehearsed(Config(), play(1_000), set(), 0.0).loading == 9.0 - 4.0 / 4
+
+
+# the process that rehearses
+
+
+def test_a_file_of_the_working_directory_is_no_module(
+    call, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("select.py").write_text("import pathlib\npathlib.Path('mark').touch()\nraise SystemExit\n")
+    assert call("split", "-c", own, "--dry-run", "--json").document["result"]["plan"]["seconds"] is not None
+    assert not Path("mark").exists()
+
+
+def test_its_process_runs_command_after_command(own: Path, tmp_path: Path) -> None:
+    with rehearsing._child(tmp_path / "temporary") as ask:
+        answers = [ask([name, "-c", str(own), "--log-json"], 60) for name in ("split", "fit", "augment")]
+    assert [answer["error"] for answer in answers[:2]] == ["", ""]
+    assert answers[0]["phases"] and answers[0]["seconds"] > 0 and answers[0]["memory"] > 20e6
+    assert "--mode" in answers[2]["error"]
+
+
+def test_a_slow_start_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rehearsing, "MOST", 0.001)
+    with rehearsing._child(tmp_path) as ask:
+        assert ask(["split", "absent.csv"], 60) is None
+
+
+def test_its_folder_tells_whose_it_is_and_is_named_nowhere(call, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = []
+
+    def refused(words: list[str], patience: float) -> dict[str, Any]:
+        out = Path(words[words.index("--out") + 1])
+        folders.append(out.parents[1])
+        assert left_behind(folders[-1]) is False
+        return {"error": f"{out.parent}/part.csv: column 'extra' is new"}
+
+    @contextmanager
+    def child(temporary: Path) -> Iterator[Any]:
+        folders.append(temporary)
+        yield refused
+
+    monkeypatch.setattr(rehearsing, "_child", child)
+    plan = call("split", "-c", own, "--dry-run", "--json").document["result"]["plan"]
+    assert plan["model"].endswith("rows the command fails: part.csv: column 'extra' is new")
+    assert len(set(folders)) == 1
 
 
 # what is rehearsed next
@@ -291,12 +386,19 @@ def test_a_second_of_work_takes_longer_where_others_work_too() -> None:
 
 
 def test_a_rehearsal_runs_no_command_of_others_and_removes_no_version() -> None:
-    asked = {"refresh": {"after_promotion": ["rm -rf /"], "keep": 3}, "synthesizer": {"kind": "tvae", "epochs": 9}}
+    asked = {
+        "refresh": {"after_promotion": ["rm -rf /"], "keep": 3},
+        "synthesizer": {"kind": "tvae", "epochs": 9},
+        "augment": {"given": "https://anna:word@host/given.csv?token=1"},
+        "validate": {"gates": [{"metric": "accuracy.univariate", "max_drop": 0.1, "max_drop_from": "before.json"}]},
+    }
     told = rehearsing._settings(
         Config.model_validate(asked), {"data.path": "part.csv", "synthesizer": {"kind": "auto"}}
     )
     assert (told["refresh"]["after_promotion"], told["refresh"]["keep"]) == ([], None)
     assert told["data"]["path"] == "part.csv"
+    assert told["augment"]["given"] == "https://anna:word@host/given.csv?token=1"
+    assert told["validate"]["gates"][0]["max_drop_from"] == os.path.abspath("before.json")
     assert told["synthesizer"] == {"kind": "auto"}
 
 

@@ -42,6 +42,7 @@ WRITERS = {
     "refresh": "refresh --force --seed 4",
     "prune": "prune --keep 1",
     "init": "init real.csv --out-config other.yaml --force",
+    "dry": "fit --seed 4 --dry-run",
 }
 #: Moments of a run at which it is told to end.
 MOMENTS = 9
@@ -174,7 +175,9 @@ def started(name: str, *more: str) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("name", ["split", "fit", "sample", "shards", "augment", "validate", "collapse-sim", "refresh"])
+@pytest.mark.parametrize(
+    "name", ["split", "fit", "sample", "shards", "augment", "validate", "collapse-sim", "refresh", "dry"]
+)
 def test_a_command_that_is_stopped_at_any_moment(name: str, anew: Callable[[], Path]) -> None:
     """Imports and computations too, which no function of ours stands for; sent to the whole group every other time."""
     more = ("--workers", "2") if name in ("shards", "collapse-sim") else ()
