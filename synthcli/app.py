@@ -134,13 +134,13 @@ def synthcli(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints errors, never raises."""
-    with _signals_raised():
+    with _signals_raised() as told:
         try:
-            return _run(arguments)
+            return _run(arguments, told)
         except (KeyboardInterrupt, typer.Abort):
             return _stopped(signal.SIGINT, arguments)
-        except Terminated as told:
-            return _stopped(told.number, arguments)
+        except Terminated as wish:
+            return _stopped(wish.number, arguments)
         except Exception as error:  # noqa: BLE001 - even what goes wrong while an error is told is no gate's exit 1
             return _report(_unexpected(error), "synthcli", arguments)
         except SystemExit as end:  # how the parser ends a completion, and how it and rich take a closed pipe
@@ -149,7 +149,7 @@ def run(arguments: Sequence[str]) -> int:
             _flush()
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], told: Sequence[int]) -> int:
     if COMPLETION in os.environ:
         os.environ["COLUMNS"] = "1000"  # Typer wraps help at this width, and fish takes a second line for another offer
     for stream in (sys.stdout, sys.stderr):
@@ -167,7 +167,8 @@ def _run(arguments: Sequence[str]) -> int:
     except (ClosedPipeError, BrokenPipeError):
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: an unforeseen error is an engine failure, not exit 1
-        return _report(_foreseen(error, command), command, arguments)
+        # After a signal it is what compiled code made of that.
+        return _stopped(told[-1], arguments) if told else _report(_foreseen(error, command), command, arguments)
     except BaseException as error:
         if not _is_panic(error):
             raise
@@ -179,21 +180,22 @@ def _command(arguments: Sequence[str]) -> str:
 
 
 @contextmanager
-def _signals_raised() -> Iterator[None]:
-    """Raise a signal where the program stands; what is ignored, as under nohup, stays so."""
-    heard = -inf
+def _signals_raised() -> Iterator[Sequence[int]]:
+    """Raise a signal where the program stands; what is ignored, as under nohup, stays so. Yield those that came."""
+    heard, told = -inf, list[int]()
 
     def heed(number: int, frame: FrameType | None) -> None:
         nonlocal heard
         if monotonic() - heard < _SAME_WISH:
             return
         heard = monotonic()
+        told.append(number)
         raise Interrupted if number == signal.SIGINT else Terminated(number)
 
     asked = [number for number in _STOPS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, heed) for number in asked}
     try:
-        yield
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -111,8 +111,8 @@ class Measured(NamedTuple):
 class _Rehearsed:
     """What has been measured so far.
 
-    ``files`` were written by the smallest part, ``loading`` are the seconds that libraries took, ``epoch`` is the work of
-    an epoch more, and ``why`` says why there is no more.
+    ``files`` were written by the smallest part, ``loading`` are the seconds that libraries took, ``epoch`` is the work
+    of an epoch more, and ``why`` says why there is no more.
     """
 
     parts: list[Measured] = field(default_factory=list)
