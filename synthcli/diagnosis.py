@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from synthcli.wording import size
+
 Status = Literal["ok", "note", "warning", "problem"]
 #: From the best to the worst.
 STATUSES: tuple[Status, ...] = ("ok", "note", "warning", "problem")
@@ -308,17 +310,6 @@ def _pip(facts: Installation, name: str) -> str:
 
 
 # --- In words ----------------------------------------------------------------------------------------------------
-
-
-def size(count: int) -> str:
-    """Return bytes in the unit that people would use.
-
-    >>> size(20_000_000), size(1_500_000_000), size(24_000_000_000)
-    ('20 MB', '1.5 GB', '24 GB')
-    """
-    if count < _GB:
-        return f"{count / _MB:.0f} MB"
-    return f"{count / _GB:.1f} GB".replace(".0 ", " ") if count < 10 * _GB else f"{count / _GB:,.0f} GB"
 
 
 def some(names: Sequence[str]) -> str:

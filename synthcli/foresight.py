@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, NamedTuple
 
+from synthcli.wording import size
+
 #: By what factor another run of the same work may be faster or slower, on a machine that does other things too.
 TIME_VARIES = 1.5
 #: The same of memory and of bytes written, which vary less.
@@ -115,21 +117,16 @@ class Room:
         told = []
         if memory is not None and self.memory is not None and memory.high > self.memory:
             told.append(
-                f"about {megabytes(memory.likely)} of memory are foretold (up to {megabytes(memory.high)}), and "
-                f"{megabytes(self.memory)} are free: take fewer rows, fewer --workers, or for many synthetic rows "
+                f"about {size(memory.likely)} of memory are foretold (up to {size(memory.high)}), and "
+                f"{size(self.memory)} are free: take fewer rows, fewer --workers, or for many synthetic rows "
                 "sample --shards; see docs/scale-out.md"
             )
         if disk is not None and self.disk is not None and disk.high > self.disk:
             told.append(
-                f"about {megabytes(disk.likely)} would be written (up to {megabytes(disk.high)}), and the disk has "
-                f"room for {megabytes(self.disk)}: make room, take fewer rows, or write elsewhere (docs/scale-out.md)"
+                f"about {size(disk.likely)} would be written (up to {size(disk.high)}), and the disk has "
+                f"room for {size(self.disk)}: make room, take fewer rows, or write elsewhere (docs/scale-out.md)"
             )
         return told
-
-
-def megabytes(size: float) -> str:
-    """Return a size in words."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):,.1f} MB"
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,6 @@ def log_line(command: str, level: str, message: str, **more: Any) -> None:
     sys.stderr.write(json_text(line) + "\n")
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time (>= 0 seconds) as a person says it: ``40 s``, ``2 min``, ``1.5 h``."""
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
-
-
 @dataclass
 class Phase:
     """A phase under way; :meth:`update` tells how far it is, where somebody watches."""

@@ -39,7 +39,7 @@ FLOORS = (
     {"schema"},
     {"executors"},
     {"config", "seeds", "parallel", "artifacts", "progress", "versions", "diagnosis", "foresight"},
-    {"remote"},
+    {"remote", "wording"},
     {"errors"},
 )
 LEVEL = {room: level for level, floor in enumerate(reversed(FLOORS)) for room in floor}

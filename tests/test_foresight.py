@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.foresight import Forecast, Line, Point, Range, Room, foretold, megabytes
+from synthcli.foresight import Forecast, Line, Point, Range, Room, foretold
 
 costs = st.floats(0, 1e6, allow_nan=False)
 rows = st.integers(1, 10**9)
@@ -63,11 +63,6 @@ def test_a_range_counts_what_is_known() -> None:
     assert found.plus(Range.about(3.0, 1.5)) == (7.0, 4.0, 12.5)
     assert found.times(0.25, 0.5, 1) == (2.0, 0.5, 8.0)
     assert found.at_least(5) == (5.0, 5.0, 8.0)
-
-
-@pytest.mark.parametrize(("size", "said"), [(0, "0.1 MB"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB")])
-def test_a_size_is_said_in_its_unit(size: float, said: str) -> None:
-    assert megabytes(size) == said
 
 
 def test_what_may_not_fit_is_said_with_what_to_do() -> None:

@@ -413,7 +413,7 @@ def _countdown(
 ) -> Callable[[tuple[Arm, int]], None]:
     """Return what is told of each chain that is done, and tells how far it is and how long it will take."""
     from synthcli.collapse.regimes import rows_learned
-    from synthcli.progress import duration
+    from synthcli.wording import span
 
     started, done = monotonic(), 0.0
     work = {key: rows_learned(key[0]) / key[0].rows + key[0].generations for key in missing}
@@ -423,7 +423,7 @@ def _countdown(
         nonlocal done, count
         done, count = done + work[key], count + 1
         left = (monotonic() - started) / done * (total - done)
-        update(done / total, f"{count} of {len(missing)} chains, about {duration(left)} left")
+        update(done / total, f"{count} of {len(missing)} chains, about {span(left)} left")
 
     return tell
 

@@ -13,8 +13,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from synthcli.foresight import Forecast, Range, megabytes
-from synthcli.progress import duration, visible
+from synthcli.foresight import Forecast, Range
+from synthcli.progress import visible
 from synthcli.reports.words import (
     ARROWS,
     EXCESS,
@@ -30,6 +30,7 @@ from synthcli.reports.words import (
     number,
     told_apart,
 )
+from synthcli.wording import size, span
 
 _STYLES = {"": "", "pass": "bold green", "fail": "bold red", "warn": "bold yellow", "not_measured": "yellow"}
 #: Paths of a plan that are shown.
@@ -86,8 +87,8 @@ def forecast_report(would: Mapping[str, str], told: Forecast) -> RenderableType:
         **would,
         **{name: ", ".join(f"{table} {count:,}" for table, count in part.items()) for name, part in rows.items()},
         "time": _range(told.seconds, _time),
-        "memory": _range(told.memory, megabytes),
-        "disk": _range(told.disk, megabytes),
+        "memory": _range(told.memory, size),
+        "disk": _range(told.disk, size),
         "a prediction": f"{told.model}; it took {_time(told.probe_seconds)}",
     }
     paths = plain_table("would write", "")
@@ -99,7 +100,7 @@ def forecast_report(would: Mapping[str, str], told: Forecast) -> RenderableType:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    return f"{seconds:.1f} s" if seconds < 10 else span(seconds)
 
 
 def _range(found: Range | None, words: Callable[[float], str]) -> str:

@@ -54,6 +54,7 @@ from synthcli.synthesizers.marginals import learn as learn_marginals
 from synthcli.synthesizers.pickled import read_pickle
 from synthcli.synthesizers.protocol import Completed, Progress
 from synthcli.synthesizers.training import Curve, Losses, Watch, stopped
+from synthcli.wording import size
 
 _TABLE = "table"
 #: Rows drawn right after a fit, so that a model that cannot be drawn from is never published.
@@ -459,7 +460,7 @@ def _check_levels(codes: Mapping[str, NDArray[Any]], limit: int) -> None:
     raise BadTableError(
         f"the columns have {total:,} categories together, more than synthesizer.max_levels ({limit:,}); most has "
         f"{', '.join(f'{name!r} ({count:,})' for name, count in most)}; coded one-hot they take "
-        f"{rows * total * 8 / 1e9:.1f} GB of memory, and every epoch takes longer by them",
+        f"{size(rows * total * 8)} of memory, and every epoch takes longer by them",
         "merge rare categories (protection.rare_category_min_count), declare such a column an id or text "
         f"(data.columns.{most[0][0]}.type: id), set synthesizer.kind to gaussian_copula, or raise "
         "synthesizer.max_levels",

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from synthcli.progress import duration
 from synthcli.synthesizers.protocol import Progress
+from synthcli.wording import span
 
 #: The losses of one epoch, in an order that the engine's names give.
 Losses = tuple[float, ...]
@@ -90,7 +90,7 @@ def note(epoch: int, epochs: int, losses: Losses, seconds_left: float) -> str:
     """Return how far a training is, such as ``epoch 12/300, loss -1.23/0.40, 2 min left``."""
     loss = "/".join(f"{value:.2f}" for value in losses)
     told = f"epoch {epoch}/{epochs}, loss {loss}"
-    return told if epoch == epochs else f"{told}, {duration(seconds_left)} left"
+    return told if epoch == epochs else f"{told}, {span(seconds_left)} left"
 
 
 def stopped(trained: int, epochs: int) -> tuple[str, ...]:

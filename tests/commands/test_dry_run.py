@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -318,8 +319,13 @@ def test_a_file_of_the_working_directory_is_no_module(
 
 
 def test_its_process_runs_command_after_command(own: Path, tmp_path: Path) -> None:
-    with rehearsing._child(tmp_path / "temporary") as ask:
-        answers = [ask([name, "-c", str(own), "--log-json"], 60) for name in ("split", "fit", "augment")]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (tmp_path / "real.csv.gz").write_bytes(gzip.compress((tmp_path / "real.csv").read_bytes()))
+    with rehearsing._child(temporary) as ask:
+        lines = (["split", str(tmp_path / "real.csv.gz")], ["fit"], ["augment"])
+        answers = [ask([*line, "-c", str(own), "--log-json"], 60) for line in lines]
+    assert list(temporary.glob("synthcli-*")), "it unpacks elsewhere, where nobody removes that when it is ended"
     assert [answer["error"] for answer in answers[:2]] == ["", ""]
     assert answers[0]["phases"]
     assert answers[0]["seconds"] > 0

@@ -163,6 +163,17 @@ def test_where_there_is_a_gpu_torch_is_asked_and_may_fail(
     assert found == (Device("", True, expected) if isinstance(expected, str) else expected)
 
 
+def test_a_file_of_the_working_directory_is_no_torch(
+    tmp_path: Path, torch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.write_text("class cuda: is_available = staticmethod(lambda: True)")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "torch.py").write_text("raise ImportError('not this one')")
+    monkeypatch.chdir(elsewhere)
+    assert machine.device("2.13.0", Log("doctor", quiet=True), with_a_gpu(tmp_path)) == Device("cuda", True)
+
+
 def test_a_torch_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, torch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

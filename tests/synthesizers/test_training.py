@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthcli.progress import duration
 from synthcli.synthesizers.training import Curve, Watch, note, stopped
 
 
@@ -66,22 +65,6 @@ def test_what_progress_raises_ends_the_training_and_is_known_afterwards() -> Non
         list(watch.follow(3, clock.losses))
     assert watch.refused == [error]
     assert len(watch.curve) == 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (119, "2 min"),
-        (5399, "90 min"),
-        (5400, "1.5 h"),
-        (90_000, "25.0 h"),
-    ],
-)
-def test_a_duration_is_said_in_its_unit(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
 
 
 def test_a_single_loss_stands_alone() -> None:
