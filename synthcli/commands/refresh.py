@@ -173,10 +173,8 @@ def _refreshed(
     if not any(reason.met for reason in found_reasons):
         return _kept(run, start, incoming, document, explain)
     if run.dry_run:
-        allowed = [
-            *(["--allow-schema-change"] if allow_schema_change else []),
-            *(["--allow-drift"] if allow_drift else []),
-        ]
+        allowances = {"--allow-schema-change": allow_schema_change, "--allow-drift": allow_drift}
+        allowed = [option for option, given in allowances.items() if given]
         return _planned(run, settings, start, incoming, document, explain, allowed)
     return _challenged(run, settings, start, incoming, document, explain)
 
