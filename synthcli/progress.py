@@ -95,7 +95,7 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
-def json_text(document: Any, *, indent: int | None = None) -> str:
+def visible_json(document: Any, *, indent: int | None = None) -> str:
     """Return ``document`` as JSON that is fit for a terminal: what does not print is escaped in it too."""
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
     return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -105,7 +105,7 @@ def log_line(command: str, level: str, message: str, **more: Any) -> None:
     """Write one log line as a JSON object to stderr, with the time in UTC."""
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": moment, "level": level, "command": command, "message": message, **more}
-    sys.stderr.write(json_text(line) + "\n")
+    sys.stderr.write(visible_json(line) + "\n")
 
 
 @dataclass

@@ -36,7 +36,7 @@ from synthcli import registry, upkeep
 from synthcli.artifacts import parse_json, sha256
 from synthcli.commands import completing
 from synthcli.errors import BadTableError
-from synthcli.progress import json_text, visible_lines
+from synthcli.progress import visible_json, visible_lines
 from synthcli.synthesizers.forest import storage
 from synthcli.synthesizers.forest.pruning import Structure
 from synthcli.synthesizers.pickled import read_pickle
@@ -425,7 +425,7 @@ def test_completion_offers_no_name_that_a_shell_would_obey(tmp_path: Path, monke
 @given(st.text())
 def test_what_a_terminal_is_shown_prints_and_json_says_the_same(text: str) -> None:
     assert not unprinted(visible_lines(text))
-    shown = json_text({"a": text})
+    shown = visible_json({"a": text})
     assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
     assert json.loads(shown) == {"a": text}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthcliError
-from synthcli.progress import json_text
+from synthcli.progress import visible_json
 
 SCHEMA_VERSION = 1
 
@@ -42,4 +42,4 @@ def error_document(command: str, error: SynthcliError) -> dict[str, Any]:
 
 def print_document(content: Mapping[str, Any]) -> None:
     """Print the document to stdout as one line-broken JSON text."""
-    sys.stdout.write(json_text(content, indent=2) + "\n")
+    sys.stdout.write(visible_json(content, indent=2) + "\n")

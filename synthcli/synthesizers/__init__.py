@@ -6,10 +6,10 @@ not before, since some of them bring a library along that takes seconds to load.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from synthcli.config.suggest import nearest
 from synthcli.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def synthesizer_class(kind: str) -> type[Synthesizer]:
     Raises ``ConfigError`` for a name not in ``KINDS``, and ``EngineError`` where a library that it needs is missing.
     """
     if kind not in KINDS:
-        nearest = get_close_matches(kind, KINDS, n=1)
+        near = nearest(kind, KINDS)
         raise ConfigError(
             f"synthesizer.kind: {kind!r} is no known synthesizer; known are {', '.join(sorted(KINDS))}",
-            f"did you mean {nearest[0]!r}?" if nearest else "set synthesizer.kind to one of these",
+            f"did you mean {near!r}?" if near is not None else "set synthesizer.kind to one of these",
         )
     module, _, name = KINDS[kind].partition(":")
     try:

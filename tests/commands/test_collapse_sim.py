@@ -242,6 +242,7 @@ def test_a_dry_run_measures_one_generation_and_writes_nothing(ready: Path, call:
         (["--workers", "0"], 2, "at least 1"),
         (["--synthesizer", "forrest"], 2, "forest"),
         (["--set", "collapse_sim.metrics=[tdv]"], 2, "did you mean 'tvd'?"),
+        (["--set", "collapse_sim.metrics=[TVD]"], 2, "did you mean 'tvd'?"),
         (["--set", "collapse_sim.margins={rares: 0.1}"], 2, "no metric of a generation"),
         (["--set", "collapse_sim.metrics=[tstr]", "--set", "data.target=null"], 2, "none can be measured"),
         (["--set", "collapse_sim.regimes=[replace, replace]"], 2, "named twice"),

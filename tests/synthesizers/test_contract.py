@@ -456,6 +456,9 @@ def test_an_unknown_kind_lists_the_known_ones_and_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=f"no known synthesizer; known are {listed}$") as caught:
         synthesizer_class("gausian_copula")
     assert caught.value.hint == "did you mean 'gaussian_copula'?"
+    with pytest.raises(ConfigError) as caught:
+        synthesizer_class("FOREST")
+    assert caught.value.hint == "did you mean 'forest'?"
 
 
 def test_the_list_of_kinds_loads_no_library() -> None:
