@@ -22,6 +22,8 @@ from uuid import uuid4
 from synthcli.errors import BadTableError, EngineError, MissingFileError, SynthcliError, UsageError, no_room
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+#: A URL within a text, as a word of a command; quotes end it, since a command may quote a URL.
+_WITHIN = re.compile(rf"""{_URL.pattern}[^\s"']*""")
 #: Who asks, with or without a password; in front of Azure's accounts stands the name of a container.
 _USER = re.compile(r"(?<!abfs)(?<!abfss)://[^/]*@")
 #: A query; a question mark without a value after it is a sign of a glob, or of a key.
@@ -69,18 +71,27 @@ def plain(where: str) -> str:
 
 
 def shown(where: str | Path) -> str:
-    """Return a path or URL as it may be shown and kept: without user, password and query.
+    """Return a path, a URL or a text with URLs in it as it may be shown and kept: without users, passwords and queries.
 
-    >>> shown("ftp://anna:secret@host/a.csv?token=1")
-    'ftp://***@host/a.csv?***'
+    >>> shown("ftp://anna:secret@host/a.csv?token=1"), shown("data.path=ftp://anna:secret@host/a.csv")
+    ('ftp://***@host/a.csv?***', 'data.path=ftp://***@host/a.csv')
     """
     text = str(where)
-    return _QUERY.sub("?***", _USER.sub("://***@", text)) if is_url(text) else text
+    return _bare(text) if is_url(text) else _WITHIN.sub(lambda url: _bare(url[0]), text)
 
 
-def has_credentials(where: str) -> bool:
-    """Whether a URL holds what :func:`shown` hides."""
-    return shown(where) != where
+def has_credentials(text: str) -> bool:
+    """Whether there is in a URL, or in a text with URLs in it, what :func:`shown` hides, or has hidden.
+
+    >>> has_credentials("data.path=ftp://anna:secret@host/a.csv"), has_credentials("ftp://***@host/a.csv")
+    (True, True)
+    """
+    told = shown(text)
+    return "://***@" in told or "?***" in told
+
+
+def _bare(url: str) -> str:
+    return _QUERY.sub("?***", _USER.sub("://***@", url))
 
 
 def name(url: str) -> str:

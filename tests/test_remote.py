@@ -16,6 +16,7 @@ import pytest
 from synthcli import remote
 from synthcli.artifacts import delivered, sha256
 from synthcli.config import Config, as_plain, load
+from synthcli.config.showing import as_stored
 from synthcli.errors import BadTableError, EngineError, MissingFileError, SynthcliError, UsageError
 from synthcli.lineage import content_sha256, of_sample, of_source, put_sidecar, real
 from synthcli.tables import open_table
@@ -65,11 +66,14 @@ def test_a_path_is_no_url(text: str) -> None:
         ("abfs://container@account/a.csv", "abfs://container@account/a.csv"),
         ("s3://bucket/anna@host/a.csv", "s3://bucket/anna@host/a.csv"),
         ("a@b/c?d=e", "a@b/c?d=e"),
+        ("data.path=[ftp://anna:secret@host/a.csv, b]", "data.path=[ftp://***@host/a.csv, b]"),
+        ("curl --url='https://anna:secret@host/x?k=secret' a@b", "curl --url='https://***@host/x?***' a@b"),
     ],
 )
 def test_what_is_secret_is_not_shown(url: str, told: str) -> None:
     assert remote.shown(url) == told
     assert remote.shown(told) == told
+    assert remote.has_credentials(url) == remote.has_credentials(told) == (url != told)
 
 
 def test_the_parts_of_a_url() -> None:
@@ -284,11 +288,28 @@ def test_a_configuration_leaves_urls_alone(tmp_path: Path) -> None:
 
 
 def test_no_stored_configuration_holds_a_password() -> None:
+    url, bare = "ftp://anna:secret@host/a.csv", "ftp://***@host/a.csv"
+    config = Config.model_validate(
+        {
+            "data": {"path": [url, "b.csv"]},
+            "augment": {"given": url},
+            "validate": {"gates_add": [{"metric": "a", "max_drop_from": url}]},
+            "refresh": {"after_promotion": ["upload --token secret", f"'my tool' {url}"]},
+            "run": {"workers": "tcp://anna:secret@host:8786"},
+        }
+    )
+    plain = as_stored(config)
+    assert plain["data"]["path"] == [bare, "b.csv"]
+    assert plain["augment"]["given"] == plain["validate"]["gates_add"][0]["max_drop_from"] == bare
+    assert plain["refresh"]["after_promotion"] == ["upload", "my tool"]
+    assert plain["run"]["workers"] == "tcp://***@host:8786"
+    assert as_stored(Config.model_validate(plain))["data"] == plain["data"], "it is read again with a stored report"
+
+
+def test_the_configuration_as_plain_data_is_the_whole_of_it() -> None:
     url = "ftp://anna:secret@host/a.csv"
-    config = Config.model_validate({"data": {"path": [url, "b.csv"]}, "augment": {"given": url}})
-    plain = as_plain(config)
-    assert plain["data"]["path"] == ["ftp://***@host/a.csv", "b.csv"]
-    assert plain["augment"]["given"] == "ftp://***@host/a.csv"
+    config = Config.model_validate({"data": {"path": url}, "refresh": {"after_promotion": ["upload --token x"]}})
+    assert Config.model_validate(as_plain(config)) == config
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -248,6 +248,7 @@ def _given(run: Run, settings: Config, schema: Schema) -> pl.DataFrame | None:
     import polars as pl
 
     from synthcli.commands.given import open_given
+    from synthcli.remote import shown
 
     if settings.augment.given is None:
         return None
@@ -255,7 +256,8 @@ def _given(run: Run, settings: Config, schema: Schema) -> pl.DataFrame | None:
     parts = [chunk.given for chunk in chunks if chunk.given is not None]
     if parts:
         _refuse_reserved_given(settings, pl.concat(parts))
-    run.log.warn(f"cells of {settings.augment.given} go into the output as they are: it is only as private as they are")
+    named = shown(settings.augment.given)
+    run.log.warn(f"cells of {named} go into the output as they are: it is only as private as they are")
     return pl.concat(parts) if rows else None
 
 
@@ -433,7 +435,7 @@ def _document(
     from synthcli.augmentation.pooling import pool_tables
     from synthcli.augmentation.recipe import Origin
     from synthcli.commands.inputs import describe_source
-    from synthcli.config import as_plain
+    from synthcli.config.showing import as_stored
     from synthcli.reports.augmentation import augment_document
     from synthcli.versions import versions
 
@@ -458,7 +460,7 @@ def _document(
         pooled=pool_tables(several, learned.schema, filled) if several else None,
         gate=None if demand is None else {"demand": demand, "passed": passed},
         notes=list(made.notes),
-        config=as_plain(settings),
+        config=as_stored(settings),
         versions=versions(),
     )
 

@@ -218,19 +218,18 @@ def _recipe(run: Run, settings: Config) -> tuple[str, dict[str, Any]]:
 
 def _metrics(settings: Config) -> tuple[str, ...]:
     """Return the metrics to measure, in their order; raises ``ConfigError`` for one that does not exist."""
-    from difflib import get_close_matches
-
     from synthcli.collapse.measures import BY_NAME
+    from synthcli.config.suggest import nearest
     from synthcli.errors import ConfigError
 
     section = settings.collapse_sim
     for key, names in (("metrics", section.metrics), ("margins", section.margins)):
         for name in () if names == "default" else names:
             if name not in BY_NAME:
-                near = get_close_matches(name, BY_NAME, n=1)
+                near = nearest(name, BY_NAME)
                 raise ConfigError(
                     f"collapse_sim.{key}: {name!r} is no metric of a generation; known are {', '.join(BY_NAME)}",
-                    f"did you mean {near[0]!r}?" if near else "name some of these, or leave the key out",
+                    f"did you mean {near!r}?" if near is not None else "name some of these, or leave the key out",
                 )
     if section.metrics == "default":
         return tuple(BY_NAME)
@@ -621,7 +620,7 @@ def _document(simulation: Simulation, chains: Chains, table: Path) -> dict[str, 
 
     from synthcli.collapse import findings
     from synthcli.commands.inputs import describe_source
-    from synthcli.config import as_plain
+    from synthcli.config.showing import as_stored
     from synthcli.reports.collapse import collapse_document
     from synthcli.versions import versions
 
@@ -652,7 +651,7 @@ def _document(simulation: Simulation, chains: Chains, table: Path) -> dict[str, 
         gate=_gates(simulation.section, arms, least),
         trajectories=str(table),
         notes=_notes(case),
-        config=as_plain(settings),
+        config=as_stored(settings),
         versions=versions(),
     )
 

@@ -46,6 +46,7 @@ def init(
     _check_paths(run, data, out_config, force)
     resolved = run.resolved(data__path=data, data__target=target, run__seed=run.seed)
     settings = resolved.config
+    _check_secrets(settings)
     with run.log.phase("read"):
         table, schema, settings = _read(run, settings)
     with run.log.phase("profile"):
@@ -106,15 +107,9 @@ def _called(data: str) -> str:
 
 def _check_paths(run: Run, data: str, out_config: Path, force: bool) -> None:
     """Refuse what no configuration can name, and a file that would be lost."""
-    from synthcli import remote
     from synthcli.errors import UsageError
 
     given = Path(data)
-    if remote.has_credentials(data):
-        raise UsageError(
-            f"{remote.shown(data)}: the URL holds a password or a query, which a configuration must not keep",
-            "give credentials as the store's own tools want them, in the environment",
-        )
     if run.config_file is not None:
         raise UsageError("init writes a configuration and reads none", f"to write it: --out-config {run.config_file}")
     if data == "-" or (given.exists() and not given.is_file() and not given.is_dir()):
@@ -124,6 +119,23 @@ def _check_paths(run: Run, data: str, out_config: Path, force: bool) -> None:
         raise UsageError(f"--out-config: got {out_config}, expected a file that ends in .yaml", "try synthcli.yaml")
     if out_config.exists() and not force and not run.dry_run:
         raise UsageError(f"{out_config}: the file exists", "--force replaces it, --out-config FILE names another one")
+
+
+def _check_secrets(settings: Config) -> None:
+    """Refuse to write down what no file should keep."""
+    from synthcli.config import as_plain
+    from synthcli.config.load import leaves
+    from synthcli.config.showing import without_secrets
+    from synthcli.errors import UsageError
+
+    plain = as_plain(settings)
+    kept = dict(leaves(without_secrets(plain)))
+    for path, value in leaves(plain):
+        if kept[path] != value:
+            raise UsageError(
+                f"{'.'.join(path)}: got {kept[path]}, where *** is a password or a query, which no file should keep",
+                "give credentials as the store's own tools want them, in the environment",
+            )
 
 
 def _read(run: Run, settings: Config) -> tuple[pl.DataFrame, Schema, Config]:

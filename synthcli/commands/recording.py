@@ -6,7 +6,6 @@ own beside them, ``run.json``. A generator's version is never edited once it is 
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,8 +15,9 @@ from typing import Any
 from synthcli.artifacts import RUN_RECORD, write_json
 from synthcli.commands.machine import peak_memory
 from synthcli.commands.running import Outcome, Run
-from synthcli.config import Config, as_plain
-from synthcli.remote import is_url, shown
+from synthcli.config import Config
+from synthcli.config.showing import as_stored
+from synthcli.remote import shown
 from synthcli.versions import versions
 
 SCHEMA_VERSION = 1
@@ -40,7 +40,7 @@ def run_record(run: Run, settings: Config, *, seed: int, status: str = "ok", exi
         "phases": dict(run.log.seconds),
         "peak_memory": peak_memory(),
         "seed": seed,
-        "config": _shareable(settings),
+        "config": as_stored(settings),
         "versions": versions(),
     }
 
@@ -61,12 +61,3 @@ def _names(folder: Path, files: Sequence[Path | str]) -> list[str]:
     return sorted(
         shown(file) if isinstance(file, str) else file.name if file.parent == folder else str(file) for file in files
     )
-
-
-def _shareable(settings: Config) -> dict[str, Any]:
-    """Return the configuration without what may be secret: passwords in URLs, and the arguments of other commands."""
-    plain = as_plain(settings)
-    workers = plain["run"]["workers"]
-    plain["run"]["workers"] = shown(workers) if isinstance(workers, str) and is_url(workers) else workers
-    plain["refresh"]["after_promotion"] = [shlex.split(line)[0] for line in settings.refresh.after_promotion]
-    return plain

@@ -23,7 +23,8 @@ from synthcli.commands.fitting import described, identity, make, terms
 from synthcli.commands.incoming import Incoming, columns_since
 from synthcli.commands.provenance import split_mark
 from synthcli.commands.running import Run
-from synthcli.config import Config, as_plain
+from synthcli.config import Config
+from synthcli.config.showing import as_stored
 from synthcli.drift import Reference
 from synthcli.errors import EngineError, SynthcliError
 from synthcli.executors import at_most, chosen, each_done, executor
@@ -235,7 +236,7 @@ def _judged(
                           "rows": synthetic.height, "sha256": None, "generator": found.version.name},
         },
         seed=settings.run.seed,
-        config=as_plain(settings),
+        config=as_stored(settings),
         versions=versions(),
         created_at=now.replace(microsecond=0),
         fail_on=settings.validation.fail_on,

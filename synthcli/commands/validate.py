@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ import typer
 
 from synthcli.commands.running import Outcome, Run, Workers, command
 from synthcli.errors import UsageError
-from synthcli.remote import is_url, plain, shown
+from synthcli.remote import is_url, parent, plain, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,7 +87,7 @@ def _measured(
     from synthcli.commands.following import after_audit
     from synthcli.commands.plays import validate_play
     from synthcli.commands.rehearsing import planned
-    from synthcli.config import as_plain
+    from synthcli.config.showing import as_stored
     from synthcli.gate import judge
     from synthcli.holdout import SplitFolder
     from synthcli.reports.document import report_document
@@ -115,7 +116,7 @@ def _measured(
         kinds={column.name: column.kind.value for column in tables.schema},
         inputs=inputs,
         seed=settings.run.seed,
-        config=as_plain(settings),
+        config=as_stored(settings),
         versions=versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
         fail_on=settings.validation.fail_on,
@@ -183,14 +184,23 @@ def _again(run: Run, resolved: Resolved, stored: Path, junit: Path | None) -> Ou
     check_patterns(rules, [column.name for column in report.columns])
     verdicts = judge(report.estimates(), *asked)
     document = judged_again(report.model_dump(mode="json"), verdicts, level)
-    ended, audited = _outcome(document, verdicts, level), document["inputs"]["synthetic"]["path"]
-    out = Path(resolved.config.run.output_dir)
+    ended, out = _outcome(document, verdicts, level), Path(resolved.config.run.output_dir)
+    audited = _audited(document["inputs"]["synthetic"]["path"])
     following = after_audit(run, out, audited, stored, document, not ended.exit_code)
     ended = replace(ended, next_step=following)
     if junit is None or run.dry_run:
         return ended
     write_text(junit, junit_xml(document))
     return replace(ended, artifacts={"junit": junit})
+
+
+def _audited(told: str) -> str:
+    """Return what names the table that a report is about: of several parts their folder; ``-`` if gone."""
+    first = re.sub(r" and \d+ more$", "", told)
+    if is_url(first):
+        return told if first == told else parent(first)
+    path = Path(told) if first == told else Path(first).parent
+    return str(path) if path.exists() else "-"
 
 
 def _asked_then(report: Report, path: Path) -> Config:

@@ -32,7 +32,6 @@ from synthcli.config.fields import (
     text_like,
 )
 from synthcli.config.generators import DEFAULT_KIND, FITTED_KINDS, KINDS, Fitted, Forest, GaussianCopula, Synthesizer
-from synthcli.remote import shown
 
 ColumnType = Literal["numeric", "categorical", "boolean", "datetime", "id", "text"]
 Family = Literal["accuracy", "validity", "diversity", "similarity", "privacy", "utility"]
@@ -625,10 +624,6 @@ class Config(Section):
 def as_plain(config: Config) -> dict[str, Any]:
     """Return ``config`` as JSON-ready data under the names that a file uses; loading that gives ``config`` again.
 
-    But for the passwords and queries of URLs: what is plain data is stored and shown.
+    It may hold passwords: what is stored or shown is of the forms in ``showing``.
     """
-    plain = config.model_dump(mode="json", by_alias=True)
-    for section, key in (("data", "path"), ("augment", "given")):
-        value = plain[section][key]
-        plain[section][key] = [shown(each) for each in value] if isinstance(value, list) else value and shown(value)
-    return plain
+    return config.model_dump(mode="json", by_alias=True)

@@ -1,26 +1,24 @@
-"""A resolved configuration as plain data to be shown: what was stated, or every value in force.
+"""A configuration as plain data to be shown or kept: what was stated, every value in force, or what a record has of it.
 
-Both are configurations again, which mean the same files from wherever they are saved: paths are absolute. Passwords
-and queries of URLs are left out, wherever they stand.
+All are configurations again. What is shown means the same files from wherever it is saved: paths are absolute.
+Passwords and queries of URLs are left out, wherever they stand.
 """
 
 from __future__ import annotations
 
-import re
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from synthcli.config.load import Resolved, absolute_in, leaves, with_paths
+from synthcli.config.models import Config, as_plain
 from synthcli.remote import shown
-
-#: A word of a command or the whole of a path; quotes end it, since a command may quote a URL.
-_WORD = re.compile(r"""[^\s"']+""")
 
 
 def in_force(resolved: Resolved) -> dict[str, Any]:
     """Return every value of the configuration, defaults too."""
-    return _tellable(resolved.config.model_dump(mode="json", by_alias=True))
+    return _tellable(as_plain(resolved.config))
 
 
 def stated(resolved: Resolved) -> dict[str, Any]:
@@ -35,13 +33,28 @@ def stated(resolved: Resolved) -> dict[str, Any]:
     return _tellable(found)
 
 
+def as_stored(config: Config) -> dict[str, Any]:
+    """Return the configuration as reports, manifests and records keep it, which people hand on.
+
+    Of the commands that follow a promotion it has the programs alone: their arguments may be secret.
+    """
+    plain = as_plain(config)
+    programs = [shlex.split(line)[0] for line in config.refresh.after_promotion]
+    return without_secrets({**plain, "refresh": {**plain["refresh"], "after_promotion": programs}})
+
+
+def without_secrets(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return plain data with every URL in it as it may be shown."""
+    return {key: _bare(value) for key, value in plain.items()}
+
+
 def _tellable(plain: dict[str, Any]) -> dict[str, Any]:
-    return dict(_without_secrets(with_paths(plain, partial(absolute_in, Path()))))
+    return without_secrets(with_paths(plain, partial(absolute_in, Path())))
 
 
-def _without_secrets(value: Any) -> Any:
+def _bare(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_secrets(below) for key, below in value.items()}
+        return without_secrets(value)
     if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return _WORD.sub(lambda word: shown(word[0]), value) if isinstance(value, str) else value
+        return [_bare(item) for item in value]
+    return shown(value) if isinstance(value, str) else value

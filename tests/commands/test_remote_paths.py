@@ -265,6 +265,7 @@ def test_no_password_is_shown_or_kept(call, tmp_path: Path) -> None:
     for words in (
         ["split", "s3://key:secret@lake/flights.csv"],
         ["init", "ftp://anna:secret@127.0.0.1/flights.csv"],
+        ["init", "flights.csv", "--set", "augment.given=https://anna:secret@host/a.csv"],
         ["split", "nosuch://anna:secret@host/flights.csv?token=secret"],
     ):
         ended = call(*words, "--set", f"run.output_dir={tmp_path / 'out'}")
