@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.commands.running import Run
+from synthcli.remote import has_credentials
 
 if TYPE_CHECKING:
     from synthcli.config import Config
@@ -36,15 +37,37 @@ def is_divided(out: Path) -> bool:
 
 def audit_of(run: Run, out: Path, table: Path | str, usual: bool) -> str:
     """Return the audit of a table, found by itself where it is the ``usual`` one; without a split, where it is from."""
-    readable = not str(table).endswith(".jsonl")
-    if is_divided(out) and readable:
+    if is_divided(out) and is_readable(table):
         return run.follow_up("validate" if usual else f"validate --synthetic {_quoted(table)}")
     return origin_of(run, table)
 
 
+def after_lineage(run: Run, settings: Config, file: str, kind: str | None) -> str:
+    """Return what can be made of a file whose origin is known now, or whose ``kind`` nobody knows."""
+    if kind == "real":
+        return next_stage(run, settings)
+    if not is_readable(file):
+        return run.follow_up("status")
+    if kind is None:
+        return shlex.join(["synthcli", "init", file, "--dry-run"])
+    out = Path(settings.run.output_dir)
+    return audit_of(run, out, file, usual=False) if is_divided(out) else run.follow_up("status")
+
+
+def is_readable(table: Path | str) -> bool:
+    """Whether commands that read tables can be told of this one: JSON lines are none, and lines show no credentials."""
+    return not str(table).endswith(".jsonl") and is_nameable(table)
+
+
+def is_nameable(table: Path | str) -> bool:
+    """Whether another command can be told of a table: not of standard input, nor of a URL that holds credentials."""
+    return str(table) != "-" and not has_credentials(str(table))
+
+
 def origin_of(run: Run, table: Path | str) -> str:
     """Return the look at what a file was made from; a folder has no lineage of its own."""
-    return run.follow_up("status" if Path(table).is_dir() else f"lineage {_quoted(table)}")
+    known = is_nameable(table) and not Path(table).is_dir()
+    return run.follow_up(f"lineage {_quoted(table)}" if known else "status")
 
 
 def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: Mapping[str, Any], passed: bool) -> str:
@@ -58,7 +81,7 @@ def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: 
 
     audited = document["inputs"]["synthetic"]
     leaks = any(gate["metric"].startswith("privacy.") and gate["status"] == "fail" for gate in document["gates"])
-    if str(table) == "-":  # which is gone
+    if not is_nameable(table):
         return run.follow_up("status")
     if passed:
         elsewhere = "" if report == out / "validate" / "report.json" else f" --report {_quoted(report)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +22,7 @@ def lineage(
 ) -> Outcome:
     """Show what a file was made from, generation by generation."""
     from synthcli.artifacts import sha256
-    from synthcli.commands.following import audit_of, next_stage
+    from synthcli.commands.following import after_lineage
     from synthcli.errors import BadTableError
     from synthcli.lineage import read
     from synthcli.reports.family import family_report
@@ -38,11 +37,11 @@ def lineage(
             known.mismatch, "the file or its sidecar was changed or replaced: restore both, or remove the sidecar"
         )
     tree = _root(part.name, digest, known, _records(out))
-    known_kind = tree["kind"]
-    following = shlex.join(["synthcli", "init", file, "--dry-run"])
-    if known_kind is not None:
-        following = next_stage(run, settings) if known_kind == "real" else audit_of(run, out, file, usual=False)
-    return Outcome(lambda: family_report(tree), {"known": known_kind is not None, "tree": tree}, next_step=following)
+    return Outcome(
+        lambda: family_report(tree),
+        {"known": tree["kind"] is not None, "tree": tree},
+        next_step=after_lineage(run, settings, file, tree["kind"]),
+    )
 
 
 def _present(file: str) -> Part:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import UsageError
+from synthcli.remote import shown
 
 #: Sections that concern every command, beside the one that has its name.
 _SHARED = ("data", "run")
@@ -30,7 +31,7 @@ def no_such_command(word: str, commands: Sequence[str]) -> UsageError:
         hint = "run synthcli --help"
     else:
         hint = f"the commands: {', '.join(commands)}"
-    return UsageError(f"{word}: no such command", hint)
+    return UsageError(f"{shown(word)}: no such command", hint)
 
 
 def own_words(error: Any, command: str, owners: Callable[[str], Sequence[str]]) -> UsageError:
@@ -47,8 +48,10 @@ def own_words(error: Any, command: str, owners: Callable[[str], Sequence[str]]) 
         problem = "takes no value" if "does not take" in error.message else "no value after it, expected one"
         return UsageError(f"{error.option_name}: {problem}", see)
     extra = re.search(r"unexpected extra argument\(s\) \((.*)\)", error.format_message())
-    message = f"{extra[1]}: more than {context.command_path} takes" if extra else error.format_message()
-    return UsageError(message, _as_option(context, extra[1]) if extra else see)
+    if extra is None:
+        return UsageError(error.format_message(), see)
+    words = shown(extra[1])
+    return UsageError(f"{words}: more than {context.command_path} takes", _as_option(context, words))
 
 
 def _meant(option: str, context: Any, owners: Callable[[str], Sequence[str]]) -> str:

@@ -113,12 +113,17 @@ class Run:
         return next((self.options[each] for each in names if each in self.options), f"--{name.replace('_', '-')}")
 
     def follow_up(self, words: str) -> str:
-        """Return the command line ``synthcli words`` that goes on with the same config, settings and directory."""
+        """Return the command line ``synthcli words`` that goes on with the same config, settings and directory.
+
+        A setting that holds credentials is left out: lines are kept in logs.
+        """
+        from synthcli.remote import has_credentials
+
         parts = ["synthcli", *shlex.split(words)]
         if self.config_file:
             parts += ["-c", str(self.config_file)]
         for setting in self.sets:
-            parts += ["--set", setting]
+            parts += [] if has_credentials(setting) else ["--set", setting]
         if self.out:
             parts += ["--out", str(self.out)]
         return shlex.join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,15 +100,19 @@ def place(call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 WITHOUT_TABLES = ("status", "history", "prune --keep 3", "lineage 'my out/split/train.parquet'", "lineage umsatz.csv",
-                  "rollback latest", "sample --output 'new rows.csv'", "sample --output rows.jsonl")  # fmt: skip
+                  "rollback latest", "sample --output 'new rows.csv'", "sample --output rows.jsonl",
+                  "lineage rows.jsonl", "lineage 'new rows.csv'")  # fmt: skip
 
 
 @pytest.mark.parametrize("typed", WITHOUT_TABLES)
 def test_every_command_names_one_that_runs(call: Callable[..., Any], place: Path, typed: str) -> None:
     own = [] if typed.startswith("lineage umsatz") else ["--out", "my out"]
+    if typed.startswith("lineage") and "rows" in typed:
+        assert call("sample", "--output", shlex.split(typed)[1], *own).code == 0
     ended = call(*shlex.split(typed), *own)
     assert ended.code == 0, ended.err
     words = following(ended)
+    assert words != [*shlex.split(typed), *own], "a step on"
     assert call(*words, "--dry-run").code in (0, 1)
 
 
@@ -116,6 +121,49 @@ def test_the_next_command_goes_on_with_the_same_settings(call: Callable[..., Any
     assert following(ended) == [
         *("fit", "--set", "data.target=art", "--set", "split.salt=a b", "--out", "other")
     ]  # fmt: skip
+
+
+SECRET = "https://anna:hunter2@127.0.0.1:9/x.csv?token=hunter2"
+
+
+def test_the_next_command_shows_no_credentials(call: Callable[..., Any], place: Path) -> None:
+    for setting in (
+        f"data.path={SECRET}",
+        f"data.path=[a.csv, '{SECRET}']",
+        f'refresh.after_promotion=["curl {SECRET}"]',
+    ):
+        ended = call("sample", "--out", "my out", "--set", setting, "--set", "sample.rows=9")
+        assert following(ended) == ["validate", "--set", "sample.rows=9", "--out", "my out"]
+        assert "hunter2" not in ended.err
+        failed = call("fit", "--out", "nowhere", "--set", setting, "--train", "no.csv")
+        assert failed.code == 3
+        assert "hunter2" not in failed.err
+    failed = call("fit", SECRET, "--out", "my out")
+    assert failed.code == 2
+    assert "hunter2" not in failed.err
+    assert "hunter2" not in call(SECRET).err
+
+
+def test_a_table_whose_url_holds_credentials_is_named_to_no_other_command(
+    call: Callable[..., Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synthcli.commands.sample.shown", lambda _: "ftp://***@host/x.csv")
+    ended = call("sample", "--out", "my out", "--output", "memory://x.csv")
+    assert following(ended) == ["status", "--out", "my out"]
+
+
+def test_a_report_of_several_parts_is_followed_by_the_gate_of_their_folder(
+    call: Callable[..., Any], place: Path
+) -> None:
+    few = ("--set", "validate.families=[validity, privacy]", "--set", "validate.gates=[]", "--fail-on", "never")
+    assert call("sample", "--out", "my out", "--shards", "3", "-q").code == 0
+    assert call("validate", "--out", "my out", *few, "-q").code == 0
+    again = ("validate", "--from", "my out/validate/report.json", "--fail-on", "never", "--out", "my out")
+    words = following(call(*again))
+    assert words == ["gate", "my out/synthetic/shards", "--out", "my out"]
+    assert call(*words).code in (0, 1)
+    shutil.rmtree("my out/synthetic/shards")
+    assert following(call(*again)) == ["status", "--out", "my out"]
 
 
 def test_what_was_written_elsewhere_is_audited_there(call: Callable[..., Any], place: Path) -> None:
