@@ -191,12 +191,14 @@ def _data_set(
     names = [part_name(shard.number, len(wanted)) for shard in wanted]
     if isinstance(place, Folder) and (out / "synthetic").resolve() in place.final.parents:
         return replace(ended, records={Path(target): [Path(target) / name for name in names]})
-    return replace(ended, records={out / "synthetic": [target]})
+    return ended
 
 
 def drawn_records(out: Path, wrote: Mapping[str, Path | str]) -> dict[Path, list[Path | str]]:
-    """Return what tells of one synthetic table, wherever it was written: a person's own folder gets no record."""
-    return {out / "synthetic": [wrote["synthetic"], wrote["lineage"]]}
+    """Return what tells of one synthetic table; one that lies elsewhere has none, as a person's own folder."""
+    folder = out / "synthetic"
+    usual = Path(wrote["synthetic"]).parent.resolve() == folder.resolve()
+    return {folder: [wrote["synthetic"], wrote["lineage"]]} if usual else {}
 
 
 def _in_shards(
