@@ -18,7 +18,10 @@ def config(
     run: Run,
     action: Annotated[
         Literal["show", "schema"],
-        typer.Argument(help="show: the settings, as YAML; schema: the JSON Schema of a configuration, for editors."),
+        typer.Argument(
+            metavar="ACTION",
+            help="show: the settings, as YAML; schema: the JSON Schema of a configuration, for editors.",
+        ),
     ],
     resolved: Annotated[
         bool, typer.Option("--resolved", help="show: every value in force, defaults too, and where each comes from.")

@@ -29,7 +29,7 @@ PIPELINE = ("split", "fit", "sample", "validate")
 @command
 def init(
     run: Run,
-    data: Annotated[str, typer.Argument(help="CSV or Parquet file, glob, or folder of parts.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="CSV or Parquet file, glob, or folder of parts.")],
     target: Annotated[str | None, typer.Option(help="Column to predict (default: guessed).")] = None,
     out_config: Annotated[Path, typer.Option(metavar="FILE", help="Configuration file to write.")] = Path(
         "synthcli.yaml"

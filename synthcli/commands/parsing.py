@@ -41,7 +41,9 @@ def own_words(error: Any, command: str, owners: Callable[[str], Sequence[str]]) 
     if kind == "NoSuchOption":
         return UsageError(f"{error.option_name}: no such option", _meant(error.option_name, context, owners) or see)
     if kind == "MissingParameter":
-        return UsageError(f"{_named(error.param)}: nothing given, expected {_about(error.param)}", _usage(context))
+        return UsageError(
+            f"{_named(error.param)}: nothing given, expected {_about(error.param)}", _given(error.param, context)
+        )
     if kind == "BadParameter" and error.param is not None:
         return _bad_value(error, see)
     if kind == "BadOptionUsage":
@@ -82,7 +84,8 @@ def _bad_value(error: Any, see: str) -> UsageError:
     if choice:
         options = re.findall("'([^']*)'", choice[2])
         near = nearest(choice[1], options)
-        hint = f"write {named} {near}" if near is not None else see
+        option = f"{named} " if named.startswith("--") else ""
+        hint = f"write {option}{near}" if near is not None else see
         return UsageError(f"{named}: got {choice[1]!r}, expected {one_of(choice[1], options)}", hint)
     expected = _EXPECTED.get(details.get("type", ""))
     if expected is not None:
@@ -104,6 +107,12 @@ def _about(parameter: Any) -> str:
     """Return the parameter's help as part of a sentence."""
     text = str(parameter.help or "a value").rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _given(parameter: Any, context: Any) -> str:
+    """Return how what is missing is given: an option with its value, an argument by the usage line."""
+    named = _named(parameter)
+    return f"write {named} {parameter.metavar or 'VALUE'}" if named.startswith("--") else _usage(context)
 
 
 def _usage(context: Any) -> str:

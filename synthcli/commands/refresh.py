@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 def refresh(
     run: Run,
     data: Annotated[
-        str | None, typer.Argument(help="Real table: file, folder of parts, glob or URL (default: data.path).")
+        str | None,
+        typer.Argument(metavar="DATA", help="Real table: file, folder of parts, glob or URL (default: data.path)."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Fit a challenger although nothing calls for one; overrides no guard.")

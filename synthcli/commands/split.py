@@ -41,7 +41,7 @@ class Method(StrEnum):
 def split(
     run: Run,
     data: Annotated[
-        str | None, typer.Argument(help="CSV or Parquet file, folder of parts, URL, or - for stdin.")
+        str | None, typer.Argument(metavar="DATA", help="CSV or Parquet file, folder of parts, URL, or - for stdin.")
     ] = None,
     holdout: Annotated[float | None, typer.Option(help="Share of rows to reserve (default: 0.2).")] = None,
     method: Annotated[Method | None, typer.Option(help="How a row's side is decided (default: hash).")] = None,

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 #: Rows below which a table of an audit is refused: every gate would be at the mercy of chance.
 MIN_ROWS = 50
+#: Where more rows of each table come from.
+_MORE_ROWS = {
+    "train": "split a larger table",
+    "holdout": "split a larger table, or reserve more of it with a greater split.holdout in another directory (--out)",
+    "synthetic": "draw more with `synthcli sample -n 1000`, or name a larger file with --synthetic",
+}
 
 
 class FailOn(StrEnum):
@@ -324,7 +330,7 @@ def _check_rows(parts: dict[str, Table], paths: Mapping[str, str], schema: Schem
         if part.height < MIN_ROWS and name in paths:
             raise BadTableError(
                 f"{paths[name]}: the {name} table has {part.height:,} rows, expected at least {MIN_ROWS}",
-                "fewer prove nothing: give a larger table, or another split.holdout in another directory (--out)",
+                f"fewer prove nothing: {_MORE_ROWS[name]}",
             )
     if not schema.modelled:
         raise BadTableError(

@@ -355,7 +355,16 @@ MISTAKES = {
         "nothing given, expected the new report.json",
         "usage: synthcli compare [OPTIONS] A B",
     ),
-    "nothing to keep": usage("prune", "--keep: ", "nothing given, expected versions to keep", "usage: synthcli prune"),
+    "nothing to keep": usage("prune", "--keep: ", "nothing given, expected versions to keep", "write --keep N"),
+    "nothing to look at": usage(
+        "init", "DATA: ", "nothing given, expected CSV or Parquet", "synthcli init [OPTIONS] DATA"
+    ),
+    "nothing to do with settings": usage(
+        "config", "ACTION: ", "nothing given, expected show: ", "usage: synthcli config [OPTIONS] ACTION"
+    ),
+    "an action misspelt": usage(
+        "config sho", "ACTION: ", "got 'sho', expected one of show, schema; did you mean 'show'?", "write show"
+    ),
     "a table where none is taken": usage(
         "fit data.csv", "data.csv: ", "more than synthcli fit takes", "a table is named with --train data.csv"
     ),
@@ -466,6 +475,33 @@ MISTAKES = {
         3,
         "bad_table",
         {"my.csv": "ref,city\n" + "R1,Bern\n" * 20},
+    ),
+    "too few synthetic rows": Mistake(
+        "validate --synthetic my.csv",
+        "my.csv: ",
+        "the synthetic table has 20 rows, expected at least 50",
+        "draw more with `synthcli sample -n 1000`",
+        3,
+        "bad_table",
+        {"my.csv": table(rows=20)},
+    ),
+    "too few training rows": Mistake(
+        "validate --train my.csv --synthetic data.csv",
+        "my.csv: ",
+        "the train table has 20 rows, expected at least 50",
+        "fewer prove nothing: split a larger table",
+        3,
+        "bad_table",
+        {"my.csv": table(rows=20)},
+    ),
+    "too few reserved rows": Mistake(
+        "validate --holdout my.csv",
+        "my.csv: ",
+        "the holdout table has 20 rows, expected at least 50",
+        "with a greater split.holdout in another directory (--out)",
+        3,
+        "bad_table",
+        {"my.csv": table(rows=20)},
     ),
     "given columns of another table": Mistake(
         "sample --given my.csv",
