@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from synthcli.config.document import KeyPath, key_text
+from synthcli.config.generators import KINDS
 from synthcli.config.keys import CANDIDATE, advice, known_at
 from synthcli.config.layers import Layered, Place, Problem
 from synthcli.config.suggest import nearest, one_of
@@ -27,6 +29,8 @@ _EXPECTED = {
     "too_short": "a list with at least one entry",
 }
 _UNKNOWN_KEY = {"extra_forbidden", "invalid_key"}
+#: Text that is text in a list too, of one entry or of several.
+_PLAIN = re.compile(r"[^\W\d][\w .,-]*")
 _SHOWN = 60
 _YES_NO = dict.fromkeys(("yes", "y", "on", "1"), "true") | dict.fromkeys(("no", "n", "off", "0"), "false")
 
@@ -43,7 +47,7 @@ def _problem(details: ErrorDetails, layered: Layered) -> Problem:
     label, dotted = (place.key if about_key else place.value), ".".join(path)
     stated = label if label == f"--set {dotted}" else f"{label}: {dotted}"
     if details["type"] in _UNKNOWN_KEY:
-        known, hint = advice(path, _kind(layered.data, path))
+        known, hint = advice(path, _kind(layered.data, path), whole=place.order[0] > 0)
         return Problem(place.order, f"{stated}: unknown key; {known}", hint)
     return Problem(place.order, f"{stated}: {_said(details)}", _remedy(details, path, place))
 
@@ -77,18 +81,38 @@ def _remedy(details: ErrorDetails, path: KeyPath, place: Place) -> str:
     kind, dotted, layer = details["type"], ".".join(path), place.order[0]
     if kind in {"missing", "refused"}:
         return f"add {dotted}" if kind == "missing" else ""
+    within = layer > 0 and path[-1].isdigit()  # of a list that was given as one value
+    meant = None if within else _meant(details, path)
+    if meant is not None:
+        return f"write {_written(dotted, meant, place)}"
     if kind in {"model_type", "dict_type"} and (keys := known_at(path)):
         return f"write the keys of {dotted} indented under it, e.g. {keys[0]}"
-    within = layer > 0 and path[-1].isdigit()  # of a list that was given as one value
-    meant = None if within else _meant(details)
-    if meant is None:
-        return f"set {dotted} to {_expected(details)}"
-    return f"write {(f'{dotted}: ', f'{place.key}=', f'{place.key}=', f'{place.key} ')[layer]}{meant}"
+    return f"set {dotted} to {_expected(details)}"
 
 
-def _meant(details: ErrorDetails) -> str | None:
-    """Return what a wrong value probably stands for: 20% for 0.2, yes for true, a name that is nearly right."""
+def _written(dotted: str, value: str, place: Place) -> str:
+    """Return the value with its key, as it is written where the wrong one stands: in the file, or for a shell."""
+    match place.order[0]:
+        case 0:
+            return f"{dotted}: {value}"
+        case 1:
+            return f"{place.key}={shlex.quote(value)}"
+        case 2:
+            return f"--set {shlex.quote(f'{dotted}={value}')}"
+        case _:
+            return f"{place.key} {value}"
+
+
+def _meant(details: ErrorDetails, path: KeyPath) -> str | None:
+    """Return what a wrong value probably stands for: 20% for 0.2, yes for true, a name that is nearly right.
+
+    One entry stands for a list of it, and a kind of generator for the section that names it.
+    """
     kind, got = details["type"], details["input"]
+    if kind == "list_type" and isinstance(got, str) and _PLAIN.fullmatch(got) and not known_at((*path, "0")):
+        return f"[{got}]"
+    if kind == "model_type" and isinstance(got, str) and path[-1] == "synthesizer" and (near := nearest(got, KINDS)):
+        return f"{{kind: {near}}}"
     if kind in {"literal_error", "enum"}:
         return nearest(got, _options(details))
     if kind == "bool_type":

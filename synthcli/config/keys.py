@@ -30,8 +30,10 @@ def known_at(path: KeyPath, kind: object = DEFAULT_KIND) -> list[str]:
     return [key for model in _models(_descend(start, path)) for key in _fields(model)]
 
 
-def advice(path: KeyPath, kind: object = DEFAULT_KIND) -> tuple[str, str]:
+def advice(path: KeyPath, kind: object = DEFAULT_KIND, *, whole: bool = False) -> tuple[str, str]:
     """Return what is known of the unknown key at the end of ``path``, and what to do about it.
+
+    ``whole``: the key was written with all that it stands under, as outside a file, and so is the right one.
 
     A parameter of another kind of generator is told from a slip. A key that exists in another section is named with its
     place, since that is more often a slip of the indentation than a misspelling; else the nearest key beside it, else
@@ -46,7 +48,8 @@ def advice(path: KeyPath, kind: object = DEFAULT_KIND) -> tuple[str, str]:
     if elsewhere:
         told = " or ".join(repr(place) for place in elsewhere)
         return f"it belongs at {told}", f"move it to {' or '.join(elsewhere)}"
-    guess = nearest(key, siblings) or _nearest_anywhere(key)
+    beside = nearest(key, siblings)
+    guess = ".".join((*above, beside)) if beside and whole else beside or _nearest_anywhere(key)
     if guess:
         return f"did you mean '{guess}'?", f"write {guess} in its place"
     return f"known here: {', '.join(siblings)}", "take one of these, or leave it out"

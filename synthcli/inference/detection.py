@@ -212,12 +212,19 @@ def _check_demand(
     present = ~pl.col(taken.name).is_in(tokens)
     fitting = [way.fits.fill_null(False) for way in ways if way.typed]
     misfit = present & ~pl.any_horizontal(fitting) if fitting else present
-    rule, hint = f"the value is no {kind} value", f"see data.columns.{taken.name}"
+    rule, hint = f"the value is no {kind} value", _remedy(taken.name, kind, form)
     if taken.doubts:
         misfit = present & pl.col(taken.name).str.contains(r"\D")
         rule, hint = "the separator may be a decimal point or one of thousands", "set data.decimal_comma"
     rule += f" of the form {form}" if form else ""
     raise BadTableError(f"{locate(misfit)}, column {taken.name!r}: {rule}", hint)
+
+
+def _remedy(name: str, kind: Kind, form: str | None) -> str:
+    """Return what to do about a column that is not of the type that a person asked for."""
+    hint = f"give data.columns.{name} another type (categorical, text or id), or name what means a missing cell in "
+    more = {Kind.NUMERIC: "set data.decimal_comma", Kind.DATETIME: f"give {'another' if form else 'its'} format"}
+    return f"{hint}data.missing" + (f", or {more[kind]}" if kind in more else "")
 
 
 def _row_number(cells: pl.LazyFrame) -> Locate:

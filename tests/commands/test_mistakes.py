@@ -147,6 +147,16 @@ MISTAKES = {
         "did you mean 'city'?",
         "validate -c my.yaml",
     ),
+    "a type that the values are not of": Mistake(
+        "split -c my.yaml --out new",
+        "data.csv, line 2, column 'city': ",
+        "the value is no numeric value",
+        "give data.columns.city another type (categorical, text or id), or name what means a missing cell in "
+        "data.missing, or set data.decimal_comma",
+        3,
+        "bad_table",
+        {"my.yaml": "data: {path: data.csv, columns: {city: {type: numeric}}}\n"},
+    ),
     # Columns that will not do.
     "an id as target": Mistake(
         "init data.csv --target ref --out-config new.yaml",
@@ -271,8 +281,8 @@ MISTAKES = {
     "--set of an unknown key": Mistake(
         "split data.csv --set split.holdot=0.2",
         "--set split.holdot: ",
-        "unknown key; did you mean 'holdout'?",
-        "write holdout in its place",
+        "unknown key; did you mean 'split.holdout'?",
+        "write split.holdout in its place",
     ),
     # The configuration's file.
     "nearly the file's name": missing(

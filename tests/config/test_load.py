@@ -355,6 +355,14 @@ REMEDIES = [
     ("data: {target: 1}", 'write data.target: "1"'),
     ("data: a.csv", "write the keys of data indented under it, e.g. path"),
     ("split: {holdot: 0.2}", "write holdout in its place"),
+    ("synthesizer: forest", "write synthesizer: {kind: forest}"),
+    ("augment: {synthesizer: Forrest}", "write augment.synthesizer: {kind: forest}"),
+    ("synthesizer: xyz", "write the keys of synthesizer indented under it, e.g. numerical_distributions"),
+    ("split: {by: device}", "write split.by: [device]"),
+    ("split: {by: 'device, day'}", "write split.by: [device, day]"),
+    ("split: {by: 7}", "set split.by to a list, e.g. [a, b]"),
+    ("split: {by: '1'}", "set split.by to a list, e.g. [a, b]"),
+    ("validate: {gates_add: x}", "set validate.gates_add to a list, e.g. [a, b]"),
     ("holdout: 0.2", "move it to split.holdout"),
     ("synthesizer: {epochs: 3}", "leave it out, or set synthesizer.kind to one that has it"),
     ("split: {7: x}", "take one of these, or leave it out"),
@@ -368,6 +376,11 @@ def test_the_hint_says_what_to_write(text: str, hint: str) -> None:
 
 def test_the_hint_is_in_the_form_in_which_the_value_was_given() -> None:
     assert remedy("", "split.holdout=20%") == "write --set split.holdout=0.2"
+    assert remedy("", "split.holdot=0.2") == "write split.holdout in its place"
+    assert remedy("", "splitt.holdout=0.2") == "write split in its place"
+    assert remedy("", "split.by=device") == "write --set 'split.by=[device]'"
+    assert remedy("", "synthesizer=forest") == "write --set 'synthesizer={kind: forest}'"
+    assert remedy("", environment={"SYNTHCLI_SPLIT__BY": "device"}) == "write SYNTHCLI_SPLIT__BY='[device]'"
     assert remedy("", "split.by=[1]") == "set split.by.0 to text"
     assert remedy("", "split.holdout") == "write --set split.holdout=VALUE"
     assert remedy("", environment={"SYNTHCLI_SPLIT__HOLDOUT": "20%"}) == "write SYNTHCLI_SPLIT__HOLDOUT=0.2"
@@ -386,7 +399,7 @@ def test_a_mistake_is_named_with_place_key_and_remedy(text: str, line: str) -> N
     [
         ("split.holdout=20", "--set split.holdout: got 20, expected a share between 0 and 1, e.g. 0.2"),
         ("split.by=[1]", '--set split.by: split.by.0: got 1, expected text: write it as "1"'),
-        ("split.holdut=0.3", "--set split.holdut: unknown key; did you mean 'holdout'?"),
+        ("split.holdut=0.3", "--set split.holdut: unknown key; did you mean 'split.holdout'?"),
         ("splt.holdout=0.3", "--set splt.holdout: splt: unknown key; did you mean 'split'?"),
         ("split=0.3", "--set split: got 0.3, expected keys with values"),
         ("split.holdout", "--set split.holdout: expected KEY=VALUE with a dotted key, e.g. split.holdout=0.3"),
