@@ -16,7 +16,7 @@ from rich.text import Text
 
 from synthcli.progress import visible
 from synthcli.reports.terminal import facts_report, plain_table
-from synthcli.reports.words import number
+from synthcli.reports.words import number, signed
 
 Row = Mapping[str, Any]
 #: What is told of a metric in a table's head.
@@ -157,17 +157,6 @@ def own_gain(lift: Row) -> Row:
     """Return the gain of the augmentation in the primary metric at the largest size."""
     gains: Sequence[Row] = lift["points"][-1]["gains"]
     return next(gain for gain in gains if gain["name"] == lift["primary"])
-
-
-def signed(value: float | None) -> str:
-    """Return a difference with its sign and three decimals.
-
-    >>> signed(0.0123), signed(-0.5)
-    ('+0.012', '-0.500')
-    """
-    if value is None:
-        return "–"
-    return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"
 
 
 def _doing(document: Row) -> str:

@@ -18,7 +18,6 @@ from synthcli.reports.augmentation import (
     headline,
     legend,
     reasons,
-    signed,
 )
 from synthcli.reports.charts import percent
 from synthcli.reports.lift_charts import Dot, Role, Series, dot_chart, measured, pair_bar, parts_bar, size_chart
@@ -36,7 +35,7 @@ from synthcli.reports.page import (
     verdict_header,
 )
 from synthcli.reports.stylesheet import GAINS
-from synthcli.reports.words import ARROWS, names_by_reason, number
+from synthcli.reports.words import ARROWS, names_by_reason, number, signed
 from synthcli.reports.yaml_lines import scalar
 
 Document = Mapping[str, Any]

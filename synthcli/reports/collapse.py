@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synthcli.progress import visible
-from synthcli.reports.augmentation import InputTable, signed
+from synthcli.reports.augmentation import InputTable
 from synthcli.reports.collapse_words import (
     LEGEND,
     answer,
@@ -39,7 +39,7 @@ from synthcli.reports.collapse_words import (
     span_words,
 )
 from synthcli.reports.terminal import facts_report, plain_table
-from synthcli.reports.words import MARKS
+from synthcli.reports.words import MARKS, signed
 
 Row = Mapping[str, Any]
 Verdict = Literal["stable", "degraded-plateau", "collapsing", "inconclusive"]

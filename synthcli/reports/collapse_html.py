@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from synthcli.reports.augmentation import signed
 from synthcli.reports.collapse_charts import (
     Course,
     Look,
@@ -64,7 +63,7 @@ from synthcli.reports.page import (
     verdict_header,
 )
 from synthcli.reports.stylesheet import COURSES
-from synthcli.reports.words import ARROWS, number
+from synthcli.reports.words import ARROWS, number, signed
 from synthcli.reports.yaml_lines import scalar
 
 Document = Mapping[str, Any]

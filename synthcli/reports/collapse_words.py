@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from synthcli.reports.augmentation import signed
-from synthcli.reports.words import names_by_reason
+from synthcli.reports.words import names_by_reason, signed
 
 Row = Mapping[str, Any]
 #: Verdicts from the worst on: the worst arm speaks for a run that did not ask for ``replace``.

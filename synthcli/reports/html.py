@@ -38,6 +38,7 @@ from synthcli.reports.words import (
     meaning,
     names_by_reason,
     number,
+    signed,
     told_apart,
 )
 
@@ -255,7 +256,7 @@ def _standing(row: Mapping[str, Any], fails: bool = False) -> Markup:
 
 
 def _behind(row: Mapping[str, Any]) -> str:
-    return f"{row['reference'] - row['accuracy']:+.3f}"
+    return signed(row["reference"] - row["accuracy"])
 
 
 def _accuracies(rows: Sequence[tuple[str, Mapping[str, Any]]], unit: str) -> Markup:
@@ -374,7 +375,7 @@ def _shifts(found: Mapping[str, Any]) -> Markup:
             "tr",
             element("td", f"{names[i]} × {names[j]}", class_="name"),
             *(number_cell(number(found[side][i][j]), label) for side, label in _SIDES.items()),
-            number_cell(f"{shift[i][j]:+.3f}", "difference"),
+            number_cell(signed(shift[i][j]), "difference"),
         )
         for i, j in places[:_SHIFTS]
     ]

@@ -28,6 +28,7 @@ from synthcli.reports.words import (
     meaning,
     names_by_reason,
     number,
+    signed,
     told_apart,
 )
 from synthcli.wording import size, span
@@ -213,7 +214,7 @@ def _worst(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Rendera
     table = plain_table(title, "accuracy", "perfect", "behind")
     for name, row in rows[:WORST]:
         behind = row["reference"] - row["accuracy"]
-        table.add_row(name, number(row["accuracy"]), number(row["reference"]), f"{behind:+.3f}")
+        table.add_row(name, number(row["accuracy"]), number(row["reference"]), signed(behind))
     return table
 
 

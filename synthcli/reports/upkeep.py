@@ -24,9 +24,8 @@ from rich.table import Table
 from rich.text import Text
 
 from synthcli.progress import visible
-from synthcli.reports.augmentation import signed
 from synthcli.reports.terminal import plain_table
-from synthcli.reports.words import MARKS, MEANINGS, number
+from synthcli.reports.words import MARKS, MEANINGS, number, signed
 
 Row = Mapping[str, Any]
 _GOOD, _BAD, _CARE = "bold green", "bold red", "bold yellow"

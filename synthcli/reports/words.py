@@ -132,3 +132,14 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
+
+
+def signed(value: float | None) -> str:
+    """Return a difference with its sign and three decimals; none with a zero.
+
+    >>> signed(0.0123), signed(-0.5), signed(-0.0001)
+    ('+0.012', '-0.500', '0.000')
+    """
+    if value is None:
+        return "–"
+    return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from test_augmentation_html import CLASSES, HOSTILE, PATTERN, document, imputed, lifted, point
 
-from synthcli.reports.augmentation import augment_report, compared, signed
+from synthcli.reports.augmentation import augment_report, compared
+from synthcli.reports.words import signed
 
 
 def shown(found: dict, width: int = 80) -> list[str]:

@@ -215,6 +215,12 @@ def test_columns_are_shown_in_the_document_s_order_and_the_better_ones_are_folde
     assert "accuracy 0.500 perfect 0.900 behind +0.400" in words(next(part.iter("article")))
 
 
+def test_a_column_that_is_behind_by_nothing_has_no_sign_on_the_page() -> None:
+    given = document(["a"])
+    given["columns"][0] |= {"accuracy": 0.9001, "reference": 0.9}
+    assert "perfect 0.900 behind 0.000" in words(section(html_report(given), "columns"))
+
+
 def test_a_table_of_60_columns_stays_small_and_lists_the_worst_pairs_only() -> None:
     given = document([f"column {i}" for i in range(60)])
     given["profile"]["columns"] = [profiled(f"column {i}", 34) for i in range(60)]
@@ -259,7 +265,7 @@ def test_what_changed_most_is_listed_with_the_sign_of_the_change() -> None:
     assert cells(section(html_report(given), "dependence")) == [
         ["b × c", "0.250", "0.250", "0.000", "-0.250"],
         ["a × b", "0.250", "0.250", "0.300", "+0.050"],
-        ["a × c", "0.250", "0.250", "0.250", "+0.000"],
+        ["a × c", "0.250", "0.250", "0.250", "0.000"],
     ]
 
 

@@ -35,13 +35,13 @@ def metric(name: str, **changes: object) -> dict:
     }
 
 
-def shown(gates: list[dict], metrics: list[dict] = (), width: int = 80) -> list[str]:
+def shown(gates: list[dict], metrics: list[dict] = (), width: int = 80, columns: list[dict] = ()) -> list[str]:
     document = {
         "verdict": "fail" if any(g["failed"] for g in gates) else "pass",
         "inputs": {"train": {"rows": 1000, "path": "train.csv"}},
         "gates": gates,
         "metrics": list(metrics),
-        "columns": [],
+        "columns": list(columns),
         "pairs": [],
     }
     out = io.StringIO()
@@ -135,4 +135,16 @@ def test_a_fact_may_have_several_lines() -> None:
     assert [line.split() for line in out.getvalue().splitlines()] == [
         ["please", "check", "a:", "one"],
         ["b:", "\\x1b[31mtwo"],
+    ]
+
+
+def test_a_column_that_is_behind_by_nothing_has_no_sign() -> None:
+    behind = [("a", 0.9 + 0.0001), ("b", 0.9), ("c", 0.85)]
+    same = {"kind": "numeric", "reference": 0.9, "metrics": [metric("accuracy.univariate")]}
+    columns = [{"name": name, "accuracy": got, **same} for name, got in behind]
+    lines = shown([], columns=columns)
+    assert [line.split()[-1] for line in lines if line.split()[:1] in (["a"], ["b"], ["c"])] == [
+        "0.000",
+        "0.000",
+        "+0.050",
     ]
