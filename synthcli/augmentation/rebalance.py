@@ -8,7 +8,7 @@ the table is to be synthetic as a whole, draws rows given the class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -21,6 +21,7 @@ from synthcli.augmentation.blocks import blocks
 from synthcli.augmentation.classes import Axis, Classes
 from synthcli.augmentation.recipe import Augmented, Recipe, followed_by, origins
 from synthcli.augmentation.shares import apportioned, completed, enlarged
+from synthcli.config.suggest import nearest
 from synthcli.errors import BadTableError
 from synthcli.schema import Schema
 from synthcli.seeds import generator, stage_seed
@@ -125,6 +126,7 @@ class Plan:
         else:
             numbers = [classes.number(wish.asked[place]) for place in range(wish.asked.height)]
             asked = dict(zip(numbers, wish.shares, strict=True))
+        _check_there(classes, counts, asked, wish.least)
         drawn = _drawn(counts, asked, wish, outside)
         _check_learnable(classes, counts, drawn, wish)
         label = classes.label(table)
@@ -185,6 +187,22 @@ def _among(rest: Mapping[int, int], rows: int, least: int) -> dict[int, int]:
         )
     total = sum(learnable.values())
     return apportioned(rows, {number: Fraction(count, total) for number, count in learnable.items()})
+
+
+def _check_there(classes: Classes, counts: Mapping[int, int], asked: Iterable[int], least: int) -> None:
+    """Raise ``BadTableError`` for a class that was named and has no row: a slip, and what is near may be meant.
+
+    Nobody has typed the other classes: one is told only where many rows, at least ``least``, have it in common.
+    """
+    absent = next((classes.names[number] for number in asked if not counts[number]), None)
+    if absent is None:
+        return
+    frequent = [] if classes.binned else [classes.names[number] for number in counts if counts[number] >= least]
+    near = nearest(absent, frequent)
+    raise BadTableError(
+        f"no training row is of the class {absent} of {_listed(classes.axes)}, and what has no row cannot be learned",
+        f"did you mean {near!r}?" if near else "check how it is written, or leave it without a share of its own",
+    )
 
 
 def _check_learnable(classes: Classes, counts: Mapping[int, int], drawn: Mapping[int, int], wish: Rebalance) -> None:

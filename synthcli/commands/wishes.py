@@ -14,7 +14,7 @@ from synthcli.augmentation.upsample import Upsample
 from synthcli.commands.conditions import cell, values
 from synthcli.config import Config
 from synthcli.config.suggest import suggestion
-from synthcli.errors import ConfigError
+from synthcli.errors import ConfigError, UsageError
 from synthcli.forms import polars_dtype
 from synthcli.inference import ReadOptions
 from synthcli.inference.missing import known_tokens
@@ -29,11 +29,14 @@ Tokens = Mapping[str, tuple[str, ...]]
 def rebalance(settings: Config, schema: Schema, table: pl.DataFrame) -> Rebalance:
     """Return the wish for other shares; raises ``ConfigError`` or ``UsageError`` for what the table does not have."""
     asked = settings.augment
-    if not asked.shares and asked.balance == "none":
-        raise ConfigError(
-            "augment: rebalance needs the shares wanted", "e.g. --share true=0.5, or augment.balance: equal"
-        )
     names = columns_named(settings, schema)
+    if not asked.shares and asked.balance == "none":
+        example = ",".join(f"{name}=VALUE" for name in names) if len(names) > 1 else "VALUE"
+        raise UsageError(
+            f"--share: none given, and rebalance needs the shares wanted of {', '.join(map(repr, names))}",
+            f"write --share {example}=0.5 for one of its values, or --balance for equal shares; "
+            "--column names another column",
+        )
     tokens = _tokens(settings, schema)
     axes = tuple(_axis(schema[name], asked.bins.get(name), schema, tokens[name], table[name]) for name in names)
     for name in asked.bins:

@@ -215,9 +215,21 @@ def test_a_class_of_too_few_rows_is_refused_with_its_name_where_a_person_named_i
     with pytest.raises(BadTableError, match=r"in a class of 'city': Secret has 19; at least 20 are needed"):
         made(asked, rare(19), CITY)
     assert counts(made(asked, rare(20), CITY).table["city"]) == {"Secret": 200, "A": 100, "B": 100}
-    absent = wish(["city"], [("Nowhere",)], HALF)
-    with pytest.raises(BadTableError, match=r"Nowhere has 0; at least 20 are needed"):
-        made(absent, rare(20), CITY)
+
+
+def test_a_class_that_no_row_is_of_is_a_slip_and_only_a_frequent_one_is_told_as_near() -> None:
+    for rows, typed, hint in (
+        (20, "Sceret", "did you mean 'Secret'?"),
+        (19, "Sceret", "check how it is written"),
+        (20, "Nowhere", "check how it is written"),
+    ):
+        with pytest.raises(BadTableError, match=f"no training row is of the class {typed} of 'city'") as told:
+            made(wish(["city"], [(typed,)], HALF), rare(rows), CITY)
+        assert hint in told.value.hint
+        assert ("Secret" in f"{told.value}{told.value.hint}") == ("did you mean" in hint)
+    both = wish(["city"], [("Sceret",), ("A",)], HALF, HALF)  # before it is said that nothing is left for others
+    with pytest.raises(BadTableError, match="class Sceret"):
+        made(both, rare(20), CITY)
 
 
 def test_a_class_of_too_few_rows_is_refused_without_its_name_where_nobody_named_it() -> None:

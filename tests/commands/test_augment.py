@@ -319,7 +319,12 @@ def test_tables_of_an_earlier_run_do_not_stay(augment, tmp_path: Path) -> None:
 WRONG = [
     ((), 2, "--mode: none given"),
     (("--mode", "balance"), 2, "balance"),
-    (("--mode", "rebalance"), 2, "needs the shares"),
+    (
+        ("--mode", "rebalance"),
+        2,
+        "synthcli augment: --share: none given, and rebalance needs the shares wanted of 'late'",
+    ),
+    (("--mode", "rebalance", "--column", "origin"), 2, "write --share VALUE=0.5 for one of its values, or --balance"),
     (("--mode", "rebalance", "--share", "true=50%"), 2, "expected VALUE=P"),
     (("--mode", "rebalance", "--share", "true=1.5"), 2, "expected VALUE=P"),
     (("--mode", "rebalance", "--share", "0.5"), 2, "expected VALUE=P"),
@@ -328,7 +333,7 @@ WRONG = [
     (("--mode", "rebalance", "--share", "perhaps=0.5"), 2, "perhaps"),
     (("--mode", "rebalance", "--column", "lat", "--share", "true=0.5"), 2, "did you mean 'late'?"),
     (("--mode", "rebalance", "--column", "distance", "--share", "100=0.5"), 2, "augment.bins"),
-    (("--mode", "rebalance", "--column", "origin", "--share", "XXX=0.5"), 3, "XXX has 0"),
+    (("--mode", "rebalance", "--column", "origin", "--share", "XXX=0.5"), 3, "class XXX of 'origin'"),
     (("--mode", "rebalance", "--column", "tailnum", "--balance"), 3, "at least 20 are needed"),
     (("--mode", "rebalance", "--share", "true=0.5", "--set", "augment.balance=equal", "--balance"), 2, "exclude"),
     (("--mode", "rebalance", "--share", "true=0.99999"), 3, "more than 100 times"),
