@@ -14,6 +14,8 @@ from synthcli.commands.running import Outcome, Run, command
 if TYPE_CHECKING:
     from synthcli.reports.document import Report
 
+_OTHER = "it is not the table that was audited: its SHA-256 is another one"
+
 
 @command
 def gate(
@@ -40,8 +42,9 @@ def gate(
     where = report or out / "validate" / "report.json"
     found = read_report(where)
     digest = content_sha256([part.path for part in resolve(file)])
-    reasons = _objections(found, digest, datetime.now(UTC), oldest)
-    if found.verdict != "pass":  # which gates failed
+    same = _is_audited(found, digest)
+    reasons = _objections(found, datetime.now(UTC), oldest) if same else [_OTHER]
+    if same and found.verdict != "pass":  # which gates failed
         following = run.follow_up(f"validate --from {shlex.quote(str(where))}")
     else:
         following = audit_of(run, out, file, usual=False) if reasons else origin_of(run, file)
@@ -57,17 +60,20 @@ def gate(
     )
 
 
-def _objections(report: Report, digest: str | None, now: datetime, oldest: timedelta | None) -> list[str]:
-    """Return every reason why the file must not be released by this report; none is a pass."""
+def _is_audited(report: Report, digest: str | None) -> bool:
+    """Whether the report is of the very bytes; what it says of others is nothing about these."""
     audited = report.inputs.get("synthetic")
+    return audited is not None and digest is not None and audited.sha256 == digest
+
+
+def _objections(report: Report, now: datetime, oldest: timedelta | None) -> list[str]:
+    """Return every reason why the file that was audited must not be released; none is a pass."""
     made = report.created_at
     reasons = []
     if not any(metric.family == "privacy" and metric.status == "measured" for metric in report.metrics):
         reasons.append("its audit measured no privacy")
     if not report.gates:
         reasons.append("its audit had no gate to pass")
-    if audited is None or digest is None or audited.sha256 != digest:
-        reasons.append("it is not the table that was audited: its SHA-256 is another one")
     if report.verdict != "pass":
         failed = sorted({verdict.metric for verdict in report.gates if verdict.failed})
         reasons.append(f"its audit failed: {', '.join(failed) or 'by its verdict'}")

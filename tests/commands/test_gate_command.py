@@ -56,6 +56,24 @@ def test_one_changed_byte_fails(call, release) -> None:
     assert "SHA-256" in ended.out
 
 
+def test_of_another_file_s_audit_nothing_is_said(call, release, tmp_path: Path) -> None:
+    table, report = release(hours=50.0, minimum=0.95)
+    out = tmp_path / "out"
+    (out / "split").mkdir(parents=True)
+    (out / "split" / "split.json").write_text("{}")
+    (out / "validate").mkdir()
+    report.rename(out / "validate" / "report.json")
+    words = ("gate", table, "--max-age", "1d", "--out", out)
+    audited = call(*words)
+    assert ("its audit failed: accuracy.univariate" in audited.out, "2.1 days old" in audited.out) == (True, True)
+    assert f"next: synthcli validate --from {out}/validate/report.json --out {out}" in audited.err
+    table.write_text("a\n2\n")
+    other = call(*words)
+    assert other.code == 1
+    assert other.out.splitlines()[1:] == ["  it is not the table that was audited: its SHA-256 is another one"]
+    assert f"next: synthcli validate --synthetic {table} --out {out}" in other.err
+
+
 def test_a_failed_audit_fails_and_names_the_metric(call, release) -> None:
     table, report = release(minimum=0.95)
     ended = call("gate", table, "--report", report, "--json")
