@@ -278,7 +278,9 @@ def _info(url: str) -> dict[str, Any] | None:
     system.invalidate_cache()
     try:
         return dict(system.info(path))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if _kinds(error).intersection(_NO_ANSWER):  # http says so of a host that nobody answers for, too
+            raise
         return None
 
 
@@ -332,13 +334,15 @@ def _told(url: str, *, writing: bool = False, onto: Path | None = None) -> Itera
 
 
 def _in_our_words(url: str, error: Exception, writing: bool) -> SynthcliError:
-    where, kinds = shown(url), {each.__name__ for link in _chain(error) for each in type(link).__mro__}
-    scheme = url.partition("://")[0]
+    where, scheme = shown(url), url.partition("://")[0]
+    kinds = _kinds(error)
     if kinds.intersection(_NO_CREDENTIALS):
         return UsageError(
             f"{where}: no credentials for {scheme}:// were found",
             "set them as for the store's own tools, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
         )
+    if kinds.intersection(_NO_ANSWER) and scheme.lower() not in _BUCKETS:
+        return EngineError(f"{where}: the host cannot be reached", "check its name and port, and the network")
     if kinds.intersection(_NO_ANSWER):
         return EngineError(
             f"{where}: the store does not answer", "check the network and the endpoint, e.g. AWS_ENDPOINT_URL"
@@ -351,6 +355,11 @@ def _in_our_words(url: str, error: Exception, writing: bool) -> SynthcliError:
         return EngineError(told, hint) if writing else BadTableError(told, hint)
     doing = "written" if writing else "read"
     return EngineError(f"{where}: cannot be {doing} ({type(error).__name__})", "check the URL, and try it again")
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """Return the names of all classes of an error and of those behind it."""
+    return {each.__name__ for link in _chain(error) for each in type(link).__mro__}
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -106,14 +106,18 @@ def _called(data: str) -> str:
 
 
 def _check_paths(run: Run, data: str, out_config: Path, force: bool) -> None:
-    """Refuse what no configuration can name, and a file that would be lost."""
+    """Refuse what no configuration can name, a table that is not there, and a file that would be lost."""
+    from synthcli import remote
     from synthcli.errors import UsageError
+    from synthcli.tables.files import resolve
 
     given = Path(data)
     if run.config_file is not None:
         raise UsageError("init writes a configuration and reads none", f"to write it: --out-config {run.config_file}")
     if data == "-" or (given.exists() and not given.is_file() and not given.is_dir()):
         raise UsageError("init needs a table with a path, which the configuration can name", "save the table to a file")
+    if not is_url(remote.plain(data)):
+        resolve(data)  # a name mistyped is told before a file that stands in the way
     if out_config.suffix not in (".yaml", ".yml") or out_config.is_dir():
         # Whatever is named here is replaced under --force, and it may be one of the table's parts.
         raise UsageError(f"--out-config: got {out_config}, expected a file that ends in .yaml", "try synthcli.yaml")

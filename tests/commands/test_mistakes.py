@@ -533,6 +533,13 @@ MISTAKES = {
     ),
     # Tables.
     "no such table": missing("split dta.csv", "dta.csv: ", "no such file", "did you mean data.csv?"),
+    "no such table to look at": missing("init dta.csv", "dta.csv: ", "no such file", "did you mean data.csv?"),
+    "a configuration in the way": usage(
+        "init data.csv",
+        "synthcli.yaml: ",
+        "the file exists",
+        "--force replaces it, --out-config FILE names another one",
+    ),
     "no such folder": missing(
         "split fodler/data.csv", "fodler/data.csv: ", "no such file", "the folder fodler does not exist either"
     ),
@@ -597,6 +604,23 @@ MISTAKES = {
         3,
         "bad_table",
         {"my.csv": f"a,b\n1,{CELL}\n2,y\n"},
+    ),
+    # Files elsewhere.
+    "a port that nobody listens at": Mistake(
+        "init http://127.0.0.1:1/x.csv --out-config new.yaml",
+        "http://127.0.0.1:1/x.csv: ",
+        "the host cannot be reached",
+        "check its name and port, and the network",
+        4,
+        "engine",
+    ),
+    "a host that is not there": Mistake(
+        "split https://example.invalid/x.csv --out new",
+        "https://example.invalid/x.csv: ",
+        "the host cannot be reached",
+        "check its name and port, and the network",
+        4,
+        "engine",
     ),
     # What is not installed.
     "no Dask": usage(
