@@ -13,6 +13,7 @@ from synthcli.commands.running import Outcome, Run, command
 
 if TYPE_CHECKING:
     from synthcli.registry import Version
+    from synthcli.reports.document import Report
 
 
 @command
@@ -27,7 +28,7 @@ def rollback(
 ) -> Outcome:
     """Make an earlier version the champion; the one that was is ``previous`` from then on."""
     from synthcli.errors import MissingFileError
-    from synthcli.registry import aliases, events, lock, record, resolve, set_aliases, verify
+    from synthcli.registry import aliases, lock, record, resolve, set_aliases, verify
 
     out = Path(run.settings().run.output_dir)
 
@@ -47,17 +48,51 @@ def rollback(
 
     found, before = chosen()  # what is not there leaves no directory behind
     if run.dry_run:
+        _say_judged(run, out, found)
         return _outcome(run, found, before)
     with lock(out):
         found, before = chosen()
-        if not any(each.get("event") == "promoted" and each.get("version") == found.number for each in events(out)):
-            run.log.warn(f"version {found.name} was never promoted by a refresh: no gate has judged it")
+        _say_judged(run, out, found)
         if found.number != before:
             set_aliases(out, {"champion": found.number} | ({} if before is None else {"previous": before}))
             moment = datetime.now(UTC).isoformat(timespec="seconds")
             record(out, {"time": moment, "event": "rolled_back", "version": found.number, "champion": found.number,
                          "previous": before, "why": f"from {before:04d}" if before else ""})  # fmt: skip
     return _outcome(run, found, before)
+
+
+def _say_judged(run: Run, out: Path, found: Version) -> None:
+    """Say how the version was judged, as far as is known: by a refresh, and by the audit that lies in ``out``."""
+    from synthcli.registry import events
+
+    promoted = any(each.get("event") == "promoted" and each.get("version") == found.number for each in events(out))
+    where = out / "validate" / "report.json"
+    audit = _audit(where, found)
+    said = [] if promoted else ["no refresh promoted it"]
+    if audit is None:
+        said += [f"and {where} tells of no audit of it"] if said else []
+    elif audit.verdict == "pass":
+        said.append(f"its audit passed ({where})")
+    else:
+        failed = sorted({gate.metric for gate in audit.gates if gate.failed})
+        said.insert(0, f"its audit failed: {', '.join(failed) or 'by its verdict'} ({where})")
+    if said:
+        say = run.log.info if audit is not None and audit.verdict == "pass" else run.log.warn
+        say(f"version {found.name}: {', '.join(said)}")
+
+
+def _audit(where: Path, version: Version) -> Report | None:
+    """Return the stored audit of what the version drew; nothing where it is of another one."""
+    from synthcli.errors import SynthcliError
+    from synthcli.reports.document import read_report
+
+    try:
+        report = read_report(where)
+    except SynthcliError:
+        return None
+    audited = report.inputs.get("synthetic")
+    own = audited is not None and audited.generator == version.name
+    return report if own and report.created_at >= datetime.fromisoformat(version.manifest.created) else None
 
 
 def _outcome(run: Run, found: Version, before: int | None) -> Outcome:

@@ -41,7 +41,10 @@ def table(delimiter: str = ",", rows: int = 400) -> str:
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is typed, in which files, and how it is answered; ``bare`` is a directory with nothing but ``files``."""
+    """What is typed, in which files, and how it is answered; ``bare`` is a directory with nothing but ``files``.
+
+    ``without`` a package that is not there, or ``needs`` one that may not be.
+    """
 
     typed: str
     place: str
@@ -52,6 +55,7 @@ class Mistake:
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     bare: bool = False
     without: str = ""
+    needs: str = ""
 
 
 def written(text: str, place: str, says: str, hint: str, typed: str = "split -c my.yaml") -> Mistake:
@@ -613,6 +617,7 @@ MISTAKES = {
         "check its name and port, and the network",
         4,
         "engine",
+        needs="aiohttp",
     ),
     "a host that is not there": Mistake(
         "split https://example.invalid/x.csv --out new",
@@ -621,6 +626,7 @@ MISTAKES = {
         "check its name and port, and the network",
         4,
         "engine",
+        needs="aiohttp",
     ),
     # What is not installed.
     "no Dask": usage(
@@ -657,6 +663,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mistake(request: pytest.FixtureRequest, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mistake:
     """Return a mistake, in a directory in which it can be made."""
     made = MISTAKES[request.param]
+    if made.needs:
+        pytest.importorskip(made.needs)
     folder = tmp_path / "here"
     folder.mkdir()
     if not made.bare:
