@@ -65,6 +65,7 @@ def chain_files(config: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
+@pytest.mark.slow
 def test_every_regime_with_every_metric(ready: Path, call: Call) -> None:
     regimes = ["replace", "augment", "fresh", "accumulate", "accumulate-subsample"]
     words = [word for name in regimes for word in ("--regime", name)]

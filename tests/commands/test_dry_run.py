@@ -107,6 +107,7 @@ def well_formed(plan: dict[str, Any]) -> None:
     assert plan["model"]
 
 
+@pytest.mark.slow
 def test_split_fit_and_sample(call, own: Path, tmp_path: Path) -> None:
     plan, result = foretold(call, tmp_path, "split", "-c", own)
     assert plan["rows"] == {"in": {"table": ROWS}, "out": result["rows"]}
@@ -318,6 +319,7 @@ def test_a_file_of_the_working_directory_is_no_module(
     assert not Path("mark").exists()
 
 
+@pytest.mark.slow
 def test_its_process_runs_command_after_command(own: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()

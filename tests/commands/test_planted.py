@@ -142,7 +142,7 @@ def run_all(call: Callable[..., Any], folder: Path, label: str, *more: str) -> s
     return said
 
 
-@pytest.mark.parametrize("how", ["sample", "constant"])
+@pytest.mark.parametrize("how", ["sample", pytest.param("constant", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("label", [pytest.param(name, marks=[pytest.mark.slow] * (name in NEURAL)) for name in QUICK])
 def test_nothing_planted_is_found_again(call: Callable[..., Any], tmp_path: Path, label: str, how: str) -> None:
     said = run_all(call, tmp_path, label, "--set", f"protection.rare_category={how}")

@@ -261,11 +261,11 @@ def test_the_output_directory_is_no_url(call, words: list[str], tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_password_is_shown_or_kept(call, tmp_path: Path) -> None:
+def test_no_password_is_shown_or_kept(call, tmp_path: Path, flights_csv: Path) -> None:
     for words in (
         ["split", "s3://key:secret@lake/flights.csv"],
         ["init", "ftp://anna:secret@127.0.0.1/flights.csv"],
-        ["init", "flights.csv", "--set", "augment.given=https://anna:secret@host/a.csv"],
+        ["init", flights_csv, "--set", "augment.given=https://anna:secret@host/a.csv"],
         ["split", "nosuch://anna:secret@host/flights.csv?token=secret"],
     ):
         ended = call(*words, "--set", f"run.output_dir={tmp_path / 'out'}")
@@ -377,6 +377,7 @@ def test_processes_put_shards_into_a_bucket(call, store: str, fitted: Path, tmp_
         assert remote.read_bytes(f"{store}/set/{path.name}") == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_error_before_the_first_shard_leaves_the_older_data_set(call, store: str, fitted: Path) -> None:
     url = f"{store}/set"
     assert put_shards(call, fitted, url) == 0

@@ -66,6 +66,7 @@ def test_canary_a_copy_fails_on_privacy(audit, thirds: Path, side: str) -> None:
     assert "privacy.known_record_share" in failed(ended)
 
 
+@pytest.mark.slow
 def test_canary_five_percent_copies_fail_on_privacy(audit, thirds: Path) -> None:
     mixed = pl.concat([table(thirds, "fresh")[:3800], table(thirds, "train")[:200]])
     assert failed(audit(mixed, families=ALL)) == {
