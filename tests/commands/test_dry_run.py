@@ -92,7 +92,7 @@ def foretold(call, folder: Path, *words: object, code: int = 0) -> tuple[dict[st
     well_formed(plan)
     disk = sum(path.stat().st_size for path in wrote)
     # What each file of a data set has beside its rows is not foretold, and is much of so small ones.
-    assert plan["disk"]["low"] <= disk <= plan["disk"]["high"] + 1_000 * ("--shards" in words) * len(wrote)
+    assert plan["disk"]["low"] <= disk <= plan["disk"]["high"] + 1_000 * len(wrote)
     return plan, done.document["result"]
 
 

@@ -113,7 +113,7 @@ def test_from_an_empty_folder_to_a_gated_release(tmp_path: Path, name: str, writ
     assert [words.split()[1] for words in walked][:5] == ["init", "split", "fit", "sample", "validate"]
     assert (folder / name).read_bytes() == before
     assert not list((tmp_path / "home").iterdir())
-    assert {path.name for path in folder.iterdir()} == {name, "synthcli.yaml", "artifacts"}
+    assert {path.name for path in folder.iterdir()} == {name, "synthcli.yaml", ".synthcli.schema.json", "artifacts"}
     assert "PASS" in shell.said
 
     release(shell, tmp_path / "release")
