@@ -330,7 +330,7 @@ def _part(
         seconds,
         answer["work"] * seconds / answer["seconds"],
         answer["memory"],
-        sum(size for size, _ in wrote.values()),
+        sum(size for path, (size, _) in wrote.items() if play.place(path) is not None),
         tuple(wrote),
     )
 
