@@ -118,7 +118,7 @@ def test_names_tell_whose_process_is_gone() -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     assert left_behind(Path(own_prefix() + "abc")) is False
-    assert left_behind(Path(f"/tmp/synthcli-{dead.pid}-a_c")) is True
+    assert left_behind(Path(f"synthcli-{dead.pid}-a_c")) is True
     assert left_behind(Path(f".part.parquet.{dead.pid}-abc.tmp.parquet")) is True
     assert left_behind(Path(f".tasks.{socket.gethostname()}.{dead.pid}.abc.tmp")) is True
     assert left_behind(Path(f".tasks.another.machine.{dead.pid}.abc.tmp")) is None

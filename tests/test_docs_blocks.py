@@ -39,7 +39,7 @@ NOT_RUN = {
     "make install": "installs everything anew, and runs the tests, this one among them",
     "make dist": "builds what tests/test_packaging.py has built and looked into",
     "/bin/pip install": "installs hundreds of megabytes",
-    "/tmp/empty/bin/synthcli": "with an installation that such a block has made",
+    "../empty/bin/synthcli": "with an installation that such a block has made",
     "--install-completion": "changes what the user's shell starts with",
 }
 #: Blocks of YAML that are no configuration.

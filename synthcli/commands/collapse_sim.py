@@ -442,13 +442,13 @@ def _planned(run: Run, simulation: Simulation) -> Outcome:
     arms = first_arms(section, case.rows)
     search = planned_search(section, case.rows)
     with run.log.phase("probe"):
-        cost, megabytes = _probe(case)
+        cost, resident = _probe(case)
     workers = min(counted(simulation.workers), section.chains * len(arms))
     first, more = (seconds(some, section.chains, cost, workers) if some else 0.0 for some in (arms, search))
     # The probe learned n rows; the last generation of a growing regime learns more.
     most = max(rows_learned(arm) - rows_learned(replace(arm, generations=arm.generations - 1)) for arm in arms)
-    grown = (most / case.rows - 1) * case.train.head(case.rows).estimated_size() * _COPIES / 2**20
-    memory = (megabytes + grown) * workers + (megabytes if workers > 1 else 0)
+    grown = (most / case.rows - 1) * case.train.head(case.rows).estimated_size() * _COPIES
+    memory = (resident + grown) * workers + (resident if workers > 1 else 0)
     wrong = doubts(section, half_widths(case.ruler, section.generations, section.chains), case.rows)
     for doubt in wrong:
         run.log.warn(doubt)
@@ -485,7 +485,7 @@ def _foretold(
     before: float,
     first: float,
     more: float,
-    megabytes: float,
+    memory: float,
     took: float,
     workers: int,
 ) -> Forecast:
@@ -499,7 +499,6 @@ def _foretold(
     paths = [*(str(folder / name) for name in names), f"{simulation.chains}/"]
     # A generation's figures stand in a chain's file and in the table; the pictures are as large as a few chains.
     figures = sum(arm.generations for arm in arms) * section.chains * len(case.ruler.names) * 8.0
-    memory = megabytes * 2**20
     return Forecast(
         {"train": case.train.height, "holdout": case.holdout.height},
         {},
@@ -515,7 +514,7 @@ def _foretold(
 
 
 def _probe(case: Case) -> tuple[Cost, float]:
-    """Return the seconds of one generation, and the megabytes of this process after it."""
+    """Return the seconds of one generation, and the most bytes of this process."""
     from threadpoolctl import threadpool_limits
 
     from synthcli import parallel
@@ -538,7 +537,7 @@ def _probe(case: Case) -> tuple[Cost, float]:
         measured = monotonic()
         case.ruler.measure(output, rare, "probe")
         ended = monotonic()
-    return Cost(fitted - started, measured - fitted + (ended - measured) / 3), peak_memory() / 2**20
+    return Cost(fitted - started, measured - fitted + (ended - measured) / 3), float(peak_memory())
 
 
 # --- What is written ---------------------------------------------------------------------------------------------

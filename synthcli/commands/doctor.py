@@ -16,9 +16,6 @@ from synthcli.commands.running import DEFAULT_CONFIG, Outcome, Run, command
 from synthcli.diagnosis import STATUSES, Configuration, Facts, Lock, diagnose, worst
 from synthcli.errors import SynthcliError
 
-#: What ``init`` writes, and looked at where no other file is named.
-_CONFIGURATION = Path(DEFAULT_CONFIG)
-
 
 @command
 def doctor(run: Run) -> Outcome:
@@ -72,7 +69,8 @@ def _facts(run: Run, configuration: Configuration, out: Path) -> Facts:
 
 def _configuration(run: Run) -> tuple[Configuration, Path]:
     """Return the configuration's state, and the output directory: where it cannot be read that of the options."""
-    file = run.config_file or (_CONFIGURATION if _CONFIGURATION.is_file() else None)
+    usual = Path(DEFAULT_CONFIG)  # looked at where no other file is named
+    file = run.config_file or (usual if usual.is_file() else None)
     name, trouble, hint = None if file is None else str(file), "", ""
     try:
         return Configuration(name), Path(replace(run, config_file=file).settings().run.output_dir)

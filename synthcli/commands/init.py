@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcli.commands.running import Outcome, Run, command
+from synthcli.commands.running import DEFAULT_CONFIG, Outcome, Run, command
 from synthcli.remote import is_url
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def init(
     data: Annotated[str, typer.Argument(metavar="DATA", help="CSV or Parquet file, glob, or folder of parts.")],
     target: Annotated[str | None, typer.Option(help="Column to predict (default: guessed).")] = None,
     out_config: Annotated[Path, typer.Option(metavar="FILE", help="Configuration file to write.")] = Path(
-        "synthcli.yaml"
+        DEFAULT_CONFIG
     ),
     force: Annotated[bool, typer.Option("--force", help="Replace the file where there is one.")] = False,
 ) -> Outcome:

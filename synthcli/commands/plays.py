@@ -15,6 +15,7 @@ import polars as pl
 
 from synthcli.artifacts import RUN_RECORD
 from synthcli.commands.drawing import CHUNK
+from synthcli.commands.recording import is_recorded
 from synthcli.commands.rehearsing import LEAST, Part, Play
 from synthcli.config import Config, as_plain
 from synthcli.holdout import SplitFolder
@@ -107,11 +108,11 @@ def sample_play(
             return _placed(out)(file)
         if target is None:
             return None
+        if Path(file).name == RUN_RECORD:
+            folder = target if parts else out / "synthetic"
+            return _joined(folder, RUN_RECORD) if is_recorded(target, out, shards=bool(parts)) else None
         if parts:
-            inside = isinstance(target, Path) and (out / "synthetic").resolve() in target.resolve().parents
             files = [_joined(target, name) for name in parts]
-            if Path(file).name == RUN_RECORD:
-                return str(target / RUN_RECORD) if inside and isinstance(target, Path) else str(out / file)
             return [f"{name}{beside}" for name in files] if file.endswith(beside) else files
         if file == f"synthetic/{drawn}":
             return shown(target)

@@ -61,3 +61,9 @@ def _names(folder: Path, files: Sequence[Path | str]) -> list[str]:
     return sorted(
         shown(file) if isinstance(file, str) else file.name if file.parent == folder else str(file) for file in files
     )
+
+
+def is_recorded(target: Path | str, out: Path, *, shards: bool = False) -> bool:
+    """Whether a synthetic table, or a folder of ``shards``, gets a record; in a person's own folder it gets none."""
+    above = list(target.resolve().parents) if isinstance(target, Path) else []
+    return (out / "synthetic").resolve() in (above if shards else above[:1])

@@ -20,7 +20,6 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from synthcli import remote
-from synthcli.artifacts import RUN_RECORD
 from synthcli.commands.completing import conditions, generators
 from synthcli.commands.running import Outcome, Run, Workers, command
 from synthcli.remote import shown
@@ -135,9 +134,6 @@ def _planned(run: Run, settings: Config, play: Play, told: dict[str, Any], targe
 
     where = {} if target is None else {"synthetic": shown(target) if isinstance(target, str) else target}
     would = {"would draw from": f"{told['kind']}, version {told['version']:04d}", "seed": f"{told['seed']}"}
-    if not _is_recorded(target, Path(settings.run.output_dir), shards="shards" in told):  # a rehearsal's always is
-        place = play.place
-        play = play._replace(place=lambda file: None if Path(file).name == RUN_RECORD else place(file))
     return planned(run, settings, play, would, told, where)
 
 
@@ -155,6 +151,7 @@ def _data_set(
     """Draw a data set of ``count`` shards; what an earlier run left complete of the same one is kept."""
     from synthcli.commands.drawing import CHUNK
     from synthcli.commands.plays import sample_play
+    from synthcli.commands.recording import is_recorded
     from synthcli.commands.sharding import Folder, Prefix, State, divided, part_name, plan_of
     from synthcli.errors import UsageError
     from synthcli.executors import at_most, chosen, counted
@@ -193,21 +190,17 @@ def _data_set(
         result, wrote = _in_shards(run, settings, out, version, asked, seed, place, state, wanted, partial, begun)
     ended = _outcome(run, out, result, {"synthetic": shown(target), **wrote}, False)
     names = [part_name(shard.number, len(wanted)) for shard in wanted]
-    if isinstance(target, Path) and _is_recorded(target, out, shards=True):
+    if isinstance(target, Path) and is_recorded(target, out, shards=True):
         return replace(ended, records={target: [target / name for name in names]})
     return ended
 
 
 def drawn_records(out: Path, wrote: Mapping[str, Path | str]) -> dict[Path, list[Path | str]]:
     """Return what tells of one synthetic table; one that lies elsewhere has none, as a person's own folder."""
+    from synthcli.commands.recording import is_recorded
+
     table = wrote["synthetic"]
-    return {out / "synthetic": [table, wrote["lineage"]]} if _is_recorded(table, out, shards=False) else {}
-
-
-def _is_recorded(target: Path | str | None, out: Path, *, shards: bool) -> bool:
-    """Whether a table or a folder of shards lies where it gets a record: with those that ``sample`` writes unasked."""
-    above = list(target.resolve().parents) if isinstance(target, Path) else []
-    return (out / "synthetic").resolve() in (above if shards else above[:1])
+    return {out / "synthetic": [table, wrote["lineage"]]} if is_recorded(table, out) else {}
 
 
 def _in_shards(

@@ -69,6 +69,8 @@ def split(
 
 def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     """Divide the table; the caller holds the output directory's lock, unless nothing is to be written."""
+    import polars as pl
+
     from synthcli.commands.dividing import divide, row_counts, write
     from synthcli.commands.inputs import open_data
 
@@ -86,8 +88,9 @@ def _split(run: Run, settings: Config, folder: SplitFolder) -> Outcome:
     say_real_rows(run, [*folder.parts(rule).values()])
     if len(divided.sides) <= MOST_COMPARED:
         with run.log.phase("compare"):
-            result |= _compared(settings, folder, rule, source.schema)
-        for doubt in _doubts(settings, folder):
+            train, holdout = (pl.read_parquet(part, glob=False) for part in (folder.train, folder.holdout))
+            result |= _compared(settings, train, holdout, source.schema)
+        for doubt in _doubts(settings, pl.concat([train, holdout])):
             run.log.warn(doubt)
     return _outcome(run, settings, folder, rule, result)
 
@@ -103,32 +106,24 @@ def _planned(
     return planned(run, settings, split_play(source, result["rows"], folder), would, result, ended.artifacts)
 
 
-def _doubts(settings: Config, folder: SplitFolder) -> Iterator[str]:
+def _doubts(settings: Config, rows: pl.DataFrame) -> Iterator[str]:
     """Yield what the rows say against the columns that the configuration names."""
-    import polars as pl
-
     key, target = settings.data.primary_key, settings.data.target
-    rows = pl.concat([pl.scan_parquet(part, glob=False) for part in (folder.train, folder.holdout)])
-    names = [name for name in dict.fromkeys((key, target)) if name in rows.collect_schema()]
-    held = rows.select(names).collect()
-    if key is not None and key in names and (different := held[key].n_unique()) < held.height:
+    if key is not None and (different := rows[key].n_unique()) < rows.height:
         yield (
-            f"data.primary_key: {key!r} has {different:,} different values in {held.height:,} rows, where a key has "
+            f"data.primary_key: {key!r} has {different:,} different values in {rows.height:,} rows, where a key has "
             "another one in each: generators make it anew, and what it says is lost"
         )
-    if target is not None and target in names and held[target].drop_nulls().n_unique() < 2:
+    if target is not None and rows[target].drop_nulls().n_unique() < 2:
         yield f"data.target: {target!r} has the same value in every row that has one: no model can predict it"
 
 
-def _compared(settings: Config, folder: SplitFolder, rule: SplitRule, schema: Schema) -> dict[str, Any]:
+def _compared(settings: Config, train: pl.DataFrame, holdout: pl.DataFrame, schema: Schema) -> dict[str, Any]:
     """Return how alike the parts are: classes of the target, shared rows, and whether a classifier tells them apart."""
-    import polars as pl
-
     from synthcli.metrics.overlap import measure_overlap
     from synthcli.metrics.similarity import two_sample_test
     from synthcli.seeds import generator
 
-    train, holdout = (pl.read_parquet(part, glob=False) for part in (folder.train, folder.holdout))
     target, seed = settings.data.target, settings.run.seed
     names = [column.name for column in schema.modelled]
     overlap = measure_overlap(holdout, train, names, COMPARED, generator(seed, "split", "overlap"))
