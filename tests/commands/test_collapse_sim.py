@@ -93,6 +93,7 @@ def test_every_regime_with_every_metric(ready: Path, call: Call) -> None:
     assert "wrote trajectories" in ended.err
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_workers(ready: Path, call: Call) -> None:
     assert call("collapse-sim", "-c", ready, "-q", "--set", "collapse_sim.metrics=default").code == 0
     one, first = report(ready), values(ready)

@@ -43,7 +43,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "default_distribution": "norm",
     },
 }
-NEURAL = ("ctgan", "tvae", "copula_gan")
+#: Networks take long; of the baselines, `make test` needs none.
+LONG = ("ctgan", "tvae", "copula_gan", "bootstrap", "independent")
 
 
 def table() -> pl.DataFrame:
@@ -143,7 +144,7 @@ def run_all(call: Callable[..., Any], folder: Path, label: str, *more: str) -> s
 
 
 @pytest.mark.parametrize("how", ["sample", pytest.param("constant", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("label", [pytest.param(name, marks=[pytest.mark.slow] * (name in NEURAL)) for name in QUICK])
+@pytest.mark.parametrize("label", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in QUICK])
 def test_nothing_planted_is_found_again(call: Callable[..., Any], tmp_path: Path, label: str, how: str) -> None:
     said = run_all(call, tmp_path, label, "--set", f"protection.rare_category={how}")
     (tmp_path / "table.csv").unlink()
