@@ -634,7 +634,8 @@ def test_the_jobs_pass_from_one_to_the_next_what_they_need(home: Home, workflow:
     assert audited.returncode == 0, audited.stderr
     [upload] = [step for step in jobs["audit"]["steps"] if "upload-artifact" in step.get("uses", "")]
     artifact = Path(upload["with"]["path"].replace("${{ runner.temp }}", environment["RUNNER_TEMP"]))
-    assert {path.name for path in artifact.iterdir()} == {"report.json", "report.html", "summary.md", "junit.xml"}
+    written = {"report.json", "report.html", "summary.md", "junit.xml", "run.json"}
+    assert {path.name for path in artifact.iterdir()} == written
     assert (home.path / "audit.md").read_text().strip() == (artifact / "summary.md").read_text().strip()
     assert upload["if"] == "always()"
 
