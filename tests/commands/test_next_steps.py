@@ -147,7 +147,7 @@ def test_the_next_command_shows_no_credentials(call: Callable[..., Any], place: 
 def test_a_table_whose_url_holds_credentials_is_named_to_no_other_command(
     call: Callable[..., Any], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synthcli.commands.sample.shown", lambda _: "ftp://***@host/x.csv")
+    monkeypatch.setattr("synthcli.commands.emitting.shown", lambda _: "ftp://***@host/x.csv")
     ended = call("sample", "--out", "my out", "--output", "memory://x.csv")
     assert following(ended) == ["status", "--out", "my out"]
 

@@ -271,7 +271,7 @@ def test_progress_tells_rows_and_speed() -> None:
 
     from synthcli.commands.conditions import Account
     from synthcli.commands.drawing import Asked
-    from synthcli.commands.sample import _told
+    from synthcli.commands.emitting import _told
     from synthcli.progress import Phase
 
     class Watched(Phase):

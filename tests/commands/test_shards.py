@@ -37,6 +37,12 @@ on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="look
 LONG = ("--shards", 40, "-n", 200_000)
 
 
+def chunks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw in chunks of so many rows, in one file and in shards."""
+    for module in ("drawing", "data_set"):
+        monkeypatch.setattr(f"synthcli.commands.{module}.CHUNK", rows)
+
+
 def fitted(folder: Path, kind: str) -> Path:
     """Split a small table with an id and fit a generator; return the configuration."""
     random, rows = np.random.default_rng(4), 900
@@ -186,7 +192,7 @@ def test_another_seed_gives_other_rows_and_another_number_of_shards_too(draw, tm
 def test_shards_of_whole_chunks_are_the_table_that_one_file_has(
     draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, count: int
 ) -> None:
-    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 100)
+    chunks_of(100, monkeypatch)
     words = ("-n", rows, "--seed", 3, "--json")
     whole = draw(*words, "--output", tmp_path / "whole.parquet")
     parts = draw(*words, "--shards", count, "--workers", 1, "--output", tmp_path / "set")
@@ -197,7 +203,7 @@ def test_shards_of_whole_chunks_are_the_table_that_one_file_has(
 
 
 def test_ids_are_unique_over_all_shards(draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 64)
+    chunks_of(64, monkeypatch)
     assert draw("--shards", 7, "-n", 2_000, "--seed", 1, "--workers", 1, "--output", tmp_path / "set").code == 0
     rows = rows_of(tmp_path / "set")
     assert rows["number"].n_unique() == rows.height == 2_000
@@ -252,7 +258,7 @@ def test_shards_are_not_learned_from_as_real_rows(call, draw, tmp_path: Path, wi
 
 def test_conditions_have_the_account_that_one_file_has(draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The groups lie across the shards' ends."""
-    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 50)
+    chunks_of(50, monkeypatch)
     words = ("--where", "130:kind=c,good=true", "--where", "90:kind=a", "-n", 300, "--seed", 2, "--json")
     whole = draw(*words, "--output", tmp_path / "whole.parquet").document["result"]
     parts = draw(*words, "--shards", 3, "--workers", 1, "--output", tmp_path / "set").document["result"]
@@ -265,7 +271,7 @@ def test_conditions_have_the_account_that_one_file_has(draw, tmp_path: Path, mon
 
 
 def test_what_cannot_be_made_ends_it_or_is_left_out(draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 10)
+    chunks_of(10, monkeypatch)
     words = ("--where", "25:kind=zz", "--where", "35:kind=b", "--seed", 2, "--json")
     refused = draw(*words, "--shards", 3, "--output", tmp_path / "set")
     assert refused.code == 3
@@ -303,7 +309,7 @@ def wary(call, learner: Path):
 def test_repeated_training_records_have_the_account_that_one_file_has(
     wary, learner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synthcli.commands.drawing.CHUNK", 1_000)
+    chunks_of(1_000, monkeypatch)
     whole = wary("-n", 4_000, "--output", tmp_path / "whole.parquet").document["result"]["training_matches"]
     ended = wary("-n", 4_000, "--shards", 4, "--workers", 1, "--output", tmp_path / "set")
     assert ended.document["result"]["training_matches"] == whole
