@@ -1,4 +1,8 @@
-"""Commands that follow a promotion: run one after the other, heard line by line, told what there is."""
+"""Commands that follow a promotion: run one after the other, heard line by line, told what there is.
+
+What is said of one names its program and its place in the list alone: logs and results are handed on, and arguments may
+be secret.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +31,18 @@ def with_hooks(run: Run, settings: Config, ended: Outcome) -> Outcome:
         "SYNTHCLI_REPORT": str(Path(document["report"]).absolute()) if document["report"] else "",
     }
     where = run.config_file.absolute().parent if run.config_file else Path.cwd()
-    for line in settings.refresh.after_promotion:
-        started = time.monotonic()
-        with run.log.phase(f"run {shlex.split(line)[0]}"):
-            done = _followed(run, shlex.split(line), where, {**os.environ, **told})
+    for number, line in enumerate(settings.refresh.after_promotion):
+        words, started = shlex.split(line), time.monotonic()
+        with run.log.phase(f"run {words[0]}"):
+            done = _followed(run, words, where, {**os.environ, **told})
         seconds = round(time.monotonic() - started, 3)
-        document["hooks"] = [*document["hooks"], {"command": line, "exit_code": done, "seconds": seconds}]
+        document["hooks"] = [*document["hooks"], {"command": words[0], "exit_code": done, "seconds": seconds}]
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         record(out, {"time": moment, "event": "hook", "version": document["version"], "exit_code": done,
                      "seconds": seconds})  # fmt: skip
         if done:
             raise EngineError(
-                f"refresh.after_promotion: `{line}` ended with exit code {done}; version "
+                f"refresh.after_promotion[{number}] ({words[0]}) ended with exit code {done}; version "
                 f"{document['version']:04d} is champion all the same",
                 "run the command by hand; SYNTHCLI_VERSION, SYNTHCLI_OUT and SYNTHCLI_REPORT were set for it",
             )

@@ -682,7 +682,8 @@ def test_commands_run_after_a_promotion_in_the_config_s_folder(
         "SYNTHCLI_REPORT": os.path.realpath(place.out / "refresh" / "0002" / "report.html"),
     }
     assert (place.folder / "second").exists()
-    assert [hook["exit_code"] for hook in ended.document["result"]["hooks"]] == [0, 0]
+    hooks = [(hook["command"], hook["exit_code"]) for hook in ended.document["result"]["hooks"]]
+    assert hooks == [("sh", 0), ("touch", 0)], "programs alone: arguments may be secret"
     assert [event["event"] for event in place.events()][-3:] == ["promoted", "hook", "hook"]
     (place.folder / "second").unlink()
     refresh(place)
@@ -691,10 +692,12 @@ def test_commands_run_after_a_promotion_in_the_config_s_folder(
 
 @pytest.mark.slow
 def test_a_command_that_fails_exits_4_and_the_version_is_champion_all_the_same(refresh, place: Place) -> None:
-    place.configure("refresh: {", "refresh: {after_promotion: ['sh -c \"exit 9\"', 'touch third'], ")
+    place.configure("refresh: {", "refresh: {after_promotion: ['true', 'sh -c \"exit 9\" hunter2', 'touch third'], ")
     ended = refresh(place, "--force")
     assert ended.code == 4
-    assert "ended with exit code 9; version 0002 is champion all the same" in ended.document["error"]["message"]
+    told = "refresh.after_promotion[1] (sh) ended with exit code 9; version 0002 is champion all the same"
+    assert ended.document["error"]["message"] == told
+    assert "hunter2" not in ended.err
     assert place.aliases() == {"champion": 2, "previous": 1}
     assert not (place.folder / "third").exists()
     assert place.events()[-1]["exit_code"] == 9
