@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import tomllib
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from synthcli import diagnosis
 from synthcli.diagnosis import (
     Configuration,
     Device,
@@ -218,11 +216,6 @@ def test_a_configuration_is_valid_absent_or_a_problem() -> None:
 def test_the_worst_decides() -> None:
     findings = [Finding("machine", name, name, "") for name in ("note", "problem", "ok")]  # type: ignore[arg-type]
     assert (worst(findings), worst(findings[:1]), worst([])) == ("problem", "note", "ok")
-
-
-def test_the_examples_of_the_docstrings_hold() -> None:
-    failed, tried = doctest.testmod(diagnosis)
-    assert (failed, tried > 3) == (0, True)
 
 
 # --- What a package says that it needs ---------------------------------------------------------------------------
