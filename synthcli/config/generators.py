@@ -186,6 +186,10 @@ class Forest(Section):
         return self
 
 
+#: The least ``min_leaf`` that a preset comes to: as many rows as the protection usually wants behind a category.
+_LEAST_LEAF = 5
+
+
 class ForestPreset(NamedTuple):
     """What a ``privacy`` of a forest stands for."""
 
@@ -194,11 +198,15 @@ class ForestPreset(NamedTuple):
     honest: bool
 
     def leaf(self, rows: int) -> int:
-        """Return ``min_leaf`` for ``rows`` rows: ``leaves`` times 20 or, if more, a quarter of their square root.
+        """Return ``min_leaf`` for ``rows`` rows: ``leaves`` times 20, or what many or few rows put in the place of 20.
 
-        Leaves must hold more rows the more there are, but ever smaller a share of them, for their laws to come close.
+        Leaves must hold more rows the more there are, but ever smaller a share of them, for their laws to come close:
+        a quarter of their square root, if more. Of few rows it is a sixteenth: the half of them that judges a tree can
+        then fill eight leaves, where two of 20 would leave no split to a table of 79 rows. No leaf need be smaller than
+        the least category, however.
         """
-        return round(self.leaves * max(20.0, math.sqrt(rows) / 4))
+        usual = max(min(20.0, rows / 16), math.sqrt(rows) / 4)
+        return max(_LEAST_LEAF, round(self.leaves * usual))
 
 
 FOREST_PRESETS = {

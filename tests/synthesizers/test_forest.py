@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from synthcli.config import FOREST_PRESETS
 from synthcli.config import Forest as Parameters
 from synthcli.errors import ConfigError
 from synthcli.forms import dtype_name
@@ -67,6 +68,28 @@ def test_a_column_that_another_decides_is_decided_by_it() -> None:
     code = draw.integers(0, 12, ROWS)
     drawn = fit(pl.DataFrame({"code": code, "name": pl.Series(code).cast(pl.String)})).sample(5000, seed=1)
     assert (drawn["code"].cast(pl.String) == drawn["name"]).mean() > 0.99
+
+
+@pytest.mark.parametrize("rows", [60, 80, 142])
+def test_few_rows_are_enough_for_what_is_plain(rows: int) -> None:
+    draw = np.random.default_rng(4)
+    second = np.arange(rows) % 2 == 1
+    frame = pl.DataFrame({"x": draw.normal(10.0 * second), "kind": np.where(second, "b", "a")})
+    drawn = fit(frame).sample(4000, seed=1)
+    # A standard deviation of 1 about 0 and 10: two of a million cross the middle. A cell drawn by itself does every
+    # second time, as it would where no leaf of 20 judging rows has room beside another one.
+    assert ((drawn["x"] > 5) == (drawn["kind"] == "b")).mean() > 0.9
+
+
+def test_a_preset_asks_leaves_for_a_share_of_few_rows_and_for_what_it_always_did_of_320_and_more() -> None:
+    low, balanced, high = (FOREST_PRESETS[name] for name in ("low", "balanced", "high"))
+    # A sixteenth of the rows, half and twice it; never fewer than 5.
+    assert [balanced.leaf(rows) for rows in (0, 1, 50, 80, 112, 144, 240, 320)] == [5, 5, 5, 5, 7, 9, 15, 20]
+    assert [low.leaf(rows) for rows in (80, 160, 240, 320)] == [5, 5, 8, 10]
+    assert [high.leaf(rows) for rows in (50, 80, 144, 320)] == [6, 10, 18, 40]
+    for preset in (low, balanced, high):
+        for rows in (320, 321, 2_000, 6_400, 6_401, 10_738, 50_000):
+            assert preset.leaf(rows) == round(preset.leaves * max(20.0, rows**0.5 / 4))
 
 
 def test_shares_given_a_category_and_missing_cells_are_those_of_the_table() -> None:
