@@ -171,7 +171,9 @@ def _check_reference(case: _Case, value: float, share: float) -> Verdict:
     """Compare with a share of the way from floor to reference.
 
     Where the two are within three standard errors that means nothing, except for what lies significantly below both
-    (dependence that the generator invented), which is bad all the same.
+    (dependence that the generator invented), which is bad all the same. Of few rows even a perfect generator's value
+    may lie below that share by accident: what does must lie below the reference by more than the noise of both, or else
+    nothing is known of it.
     """
     estimate = case.estimate
     if estimate.reference is None:
@@ -182,7 +184,17 @@ def _check_reference(case: _Case, value: float, share: float) -> Verdict:
     if (gap <= 0 or gap < 3 * (estimate.gap_se or 0.0)) and not below_both:
         return case.undecided("real rows themselves score no better than the floor")
     threshold = floor + share * gap
+    if value < threshold and not below_both and _is_accident(estimate):
+        return case.undecided("too few rows: it lies as far below the real rows as these may by accident")
     return case.decided(value >= threshold, value, threshold)
+
+
+def _is_accident(estimate: Estimate) -> bool:
+    """Whether an estimate and its reference are within the noise of both (one-sided, at ``LEVEL``)."""
+    if estimate.reference is None or estimate.reference_se is None:
+        return False
+    allowed = normal_quantile(LEVEL) * hypot(_se(estimate), estimate.reference_se)
+    return estimate.reference - _value(estimate) <= allowed
 
 
 def _check_excess(case: _Case, value: float, limit: float) -> Verdict:

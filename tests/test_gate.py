@@ -83,6 +83,28 @@ def test_what_lies_below_floor_and_reference_fails_although_they_are_alike() -> 
     assert status(invented, min_of_reference=0.5) == "fail"
 
 
+@pytest.mark.parametrize(
+    ("value", "half", "reference_se", "expected"),
+    [
+        # The threshold is .7 + .6 * .2 = .82, and 1.645 standard errors of both are 1.645 * hypot(.04, .03) = .0822.
+        (0.818, 0.04 * 1.96, 0.03, "not_measured"),  # .082 below the reference
+        (0.817, 0.04 * 1.96, 0.03, "fail"),  # .083 below it
+        (0.821, 0.04 * 1.96, 0.03, "pass"),
+        (0.818, 0.001, 0.001, "fail"),  # many rows: below is below
+        (0.818, 0.04 * 1.96, None, "fail"),  # whose noise is not known is taken at its word
+    ],
+)
+def test_what_lies_below_its_share_of_the_reference_fails_where_that_is_no_accident(
+    value: float, half: float, reference_se: float | None, expected: str
+) -> None:
+    few = replace(SCORE, value=value, low=value - half, high=value + half, reference_se=reference_se)
+    (default,) = judge([few], [], [GateRule(metric=SCORE.name, min_of_reference=0.6)])
+    assert default.status == expected
+    assert passes([default]) == (expected != "fail")
+    written = judge([few], [GateRule(metric=SCORE.name, min_of_reference=0.6)])
+    assert passes(written) == (expected == "pass"), "a gate that someone wrote does not pass by ignorance"
+
+
 def test_a_written_gate_on_a_metric_that_was_not_computed_is_no_pass() -> None:
     assert not passes(judge([SCORE], [GateRule(metric="privacy.*", max=1)]))
 
