@@ -35,9 +35,24 @@ def is_divided(out: Path) -> bool:
     return (out / "split" / "split.json").is_file()
 
 
+def can_be_audited(out: Path) -> bool:
+    """Whether there is a split, and its parts have the rows that an audit needs; a record that says nothing may do."""
+    import json
+
+    from synthcli.commands.validate import MIN_ROWS
+
+    if not is_divided(out):
+        return False
+    try:
+        rows = json.loads((out / "split" / "split.json").read_text(encoding="utf-8"))["rows"]
+        return bool(min(rows["train"], rows["holdout"]) >= MIN_ROWS)
+    except (OSError, ValueError, KeyError, TypeError):  # the audit will tell what is wrong with it
+        return True
+
+
 def audit_of(run: Run, out: Path, table: Path | str, usual: bool) -> str:
-    """Return the audit of a table, found by itself where it is the ``usual`` one; without a split, where it is from."""
-    if is_divided(out) and is_readable(table):
+    """Return the audit of a table, found by itself where it is the ``usual`` one; where there is none, its origin."""
+    if can_be_audited(out) and is_readable(table):
         return run.follow_up("validate" if usual else f"validate --synthetic {_quoted(table)}")
     return origin_of(run, table)
 
@@ -51,7 +66,7 @@ def after_lineage(run: Run, settings: Config, file: str, kind: str | None) -> st
     if kind is None:
         return shlex.join(["synthcli", "init", file, "--dry-run"])
     out = Path(settings.run.output_dir)
-    return audit_of(run, out, file, usual=False) if is_divided(out) else run.follow_up("status")
+    return audit_of(run, out, file, usual=False) if can_be_audited(out) else run.follow_up("status")
 
 
 def is_readable(table: Path | str) -> bool:

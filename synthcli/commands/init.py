@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -63,7 +63,10 @@ def init(
     if config["split"]["salt"] == default["split"]["salt"]:
         config["split"]["salt"] = _called(data).split(".")[0] or default["split"]["salt"]
     if resolved.origins["split.holdout"] == "default":
-        config["split"]["holdout"] = _holdout_share(run, found.rows, config["split"]["holdout"])
+        config["split"]["holdout"], method = division(found.rows, config["split"]["holdout"])
+        if resolved.origins["split.method"] == resolved.origins["split.by"] == "default":
+            config["split"]["method"] = method
+    _warn(run, found)
     commands = [f"synthcli {name} -c {shlex.quote(str(out_config))}" for name in PIPELINE]
     text = config_text(config, default, found, commands=commands)
     schema_file = out_config.with_name(FILE_NAME)
@@ -76,21 +79,36 @@ def init(
     return _outcome(run, config, found, written, text, commands[0])
 
 
-def _holdout_share(run: Run, rows: int, usual: float) -> float:
-    """Return the least share, from ``usual`` on, that leaves both parts the rows that an audit needs.
+def division(rows: int, usual: float) -> tuple[float, Literal["hash", "random"]]:
+    """Return the least share, from ``usual`` on, that leaves both parts the rows that an audit needs, and a method.
 
-    How many rows a hash puts on one side varies; two standard deviations are allowed for.
+    How many rows a hash puts on one side varies; two standard deviations are allowed for. Where that takes too many,
+    halves that are exact to the row may do. For a table that has too few whatever is done, all is as usual.
     """
     from synthcli.commands.validate import MIN_ROWS
 
-    shares = (usual, 0.3, 0.4, 0.5)
-    fitting = [share for share in shares if share * rows - 2 * (rows * share * (1 - share)) ** 0.5 >= MIN_ROWS]
-    if not fitting:
+    for share in (usual, 0.3, 0.4, 0.5):
+        if share * rows - 2 * (rows * share * (1 - share)) ** 0.5 >= MIN_ROWS:
+            return share, "hash"
+    return (0.5, "random") if rows >= 2 * MIN_ROWS else (usual, "hash")
+
+
+def _warn(run: Run, found: TableProfile) -> None:
+    """Say at once what a later command could not do with the table."""
+    from synthcli.commands.validate import MIN_ROWS
+
+    rows = found.rows
+    if rows < 2 * MIN_ROWS:
         run.log.warn(
             f"{rows:,} {'row' if rows == 1 else 'rows'}: an audit needs {MIN_ROWS} in the training part and {MIN_ROWS} "
-            "in the holdout, and validate refuses less"
+            f"in the holdout, so that it takes a table of {2 * MIN_ROWS}; from fewer, rows can be drawn, but nothing "
+            "tells whether they are safe or useful"
         )
-    return fitting[0] if fitting else usual
+    if not found.schema.modelled:
+        run.log.warn(
+            "every column was taken for an id or free text, so that fit would find nothing to learn; "
+            "data.columns in the file can say what they are"
+        )
 
 
 def _called(data: str) -> str:
@@ -226,7 +244,8 @@ def _facts(result: dict[str, Any]) -> dict[str, str]:
 
     kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(result["columns"].values()).most_common())
     width = len(result["columns"])
-    facts = {"table": f"{result['rows']:,} rows × {width:,} {'column' if width == 1 else 'columns'}: {kinds}"}
+    rows = f"{result['rows']:,} {'row' if result['rows'] == 1 else 'rows'}"
+    facts = {"table": f"{rows} × {width:,} {'column' if width == 1 else 'columns'}: {kinds}"}
     for name, key in (("target", "target"), ("time", "time"), ("key", "primary_key")):
         facts[name] = scalar(result[key]) if result[key] is not None else "none found"
     if result["missing"]:

@@ -176,13 +176,18 @@ def _warn(run: Run, rule: SplitRule, result: dict[str, Any]) -> None:
 
     rows = result["rows"]["holdout"]
     enough = rows_for_half_width(0.03)
+    total = sum(result["rows"].values())
     if min(rows, result["rows"]["train"]) < MIN_ROWS:
+        todo = (
+            f"give a table of {2 * MIN_ROWS} rows or more"
+            if total < 2 * MIN_ROWS
+            else "in another --out, a split.holdout nearer to 0.5 may do, with split.method random to the row"
+        )
         run.log.warn(
             f"{result['rows']['train']:,} training rows and {rows:,} in the holdout: validate needs {MIN_ROWS} of "
-            "each, so that nothing made from this split can be audited; give more rows or another split.holdout"
+            f"each, so that nothing made from this split can be audited; {todo}"
         )
     elif rows < enough:
-        total = sum(result["rows"].values())
         run.log.warn(
             f"the holdout has {rows:,} rows: shares will be known to ±{share_half_width(rows):.1%} at best; "
             f"{enough:,} rows (a table of about {-(-enough * total // rows // 100) * 100:,}) would give ±3.0%"

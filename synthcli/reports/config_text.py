@@ -21,6 +21,10 @@ Plain = Mapping[str, Any]
 #: Categories from which a column is named as having many, and names of a kind that are listed at most.
 _MANY_LEVELS, _LISTED = 100, 200
 _STRONGEST = 3
+_METHODS = {
+    "hash": "by content: a row keeps its side when data are added",
+    "random": "exact to the row, since so few can spare none",
+}
 _LABELS = {Kind.ID: "id, made anew", Kind.TEXT: "text, left out"}
 
 
@@ -193,7 +197,7 @@ def _reading(data: Plain, profile: TableProfile) -> Iterator[str]:
 def _split(split: Plain, usual: Plain, profile: TableProfile) -> Iterator[str]:
     small = ", and more than usual, since it needs its rows" if split["holdout"] > usual["holdout"] else ""
     yield entry("holdout", split["holdout"], f"reserved for the audit{small}; no generator ever sees these rows")
-    how = "by content: a row keeps its side when data are added" if split["method"] == "hash" else ""
+    how = _METHODS.get(split["method"], "") if split["method"] == "hash" or small else ""
     yield entry("method", split["method"], how)
     if split["by"]:
         yield entry("by", split["by"])

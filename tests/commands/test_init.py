@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from synthcli.commands.init import stated_path
+from synthcli.commands.init import division, stated_path
 from synthcli.commands.inputs import open_data
 from synthcli.config import Config, load
 from synthcli.profiling import profile
@@ -126,6 +126,60 @@ def test_any_name_of_a_column_comes_back(call, folder: Path, odd: str, form: str
     assert {name: override.type for name, override in settings.data.columns.items()} == {names[1]: "categorical"}
     assert schema.names == names
     assert call("split", "-c", folder / "synthcli.yaml").code == 0
+
+
+def test_the_rows_say_what_is_reserved_and_how() -> None:
+    # The least share of .2, .3, .4 and .5 whose rows, less two standard deviations of a hash's, are 50: at 150 rows
+    # .4 * 150 - 2 * 6 = 48 and .5 * 150 - 2 * 6.1 = 62.8.
+    assert [division(rows, 0.2) for rows in (150, 178, 300, 400)] == [
+        (0.5, "hash"),
+        (0.4, "hash"),
+        (0.3, "hash"),
+        (0.2, "hash"),
+    ]
+    assert division(123, 0.2) == (0.5, "hash")  # 61.5 - 2 * 5.55 = 50.4
+    assert division(122, 0.2) == (0.5, "random")  # 61 - 2 * 5.52 = 49.96
+    assert division(100, 0.2) == (0.5, "random")
+    assert division(99, 0.2) == division(0, 0.2) == (0.2, "hash")
+
+
+@pytest.mark.parametrize("rows", [100, 121])
+def test_a_hundred_rows_are_enough_for_an_audit(call, folder: Path, rows: int) -> None:
+    people(folder / "people.csv", rows=rows)
+    begun = call("init", "people.csv")
+    assert "an audit needs" not in begun.err
+    assert "method: random " in Path("synthcli.yaml").read_text()
+    assert "exact to the row" in Path("synthcli.yaml").read_text()
+    assert call("split", "-c", "synthcli.yaml").code == 0
+    parts = [pl.read_parquet(f"artifacts/split/{name}.parquet").height for name in ("train", "holdout")]
+    assert min(parts) >= 50
+    assert sum(parts) == rows
+
+
+def test_a_wish_about_the_split_is_kept_for_few_rows_too(call, folder: Path) -> None:
+    people(folder / "people.csv", rows=110)
+    assert call("init", "people.csv", "--set", "split.method=stratified").code == 0
+    settings = load(Path("synthcli.yaml")).config
+    assert (settings.split.method, settings.split.holdout) == ("stratified", 0.5)
+
+
+def test_who_has_too_few_rows_or_nothing_to_learn_is_told_at_once(call, folder: Path) -> None:
+    people(folder / "people.csv", rows=99)
+    few = call("init", "people.csv")
+    assert few.code == 0
+    assert "99 rows: an audit needs 50 in the training part and 50 in the holdout, so that it takes a table of 100" in (
+        " ".join(few.err.split())
+    )
+    divided = call("split", "-c", "synthcli.yaml")
+    assert "nothing made from this split can be audited; give a table of 100 rows or more" in divided.err
+    pl.DataFrame({"key": [f"K{i:06d}q" for i in range(200)]}).write_csv("keys.csv")
+    assert "fit would find nothing to learn" in call("init", "keys.csv", "--out-config", "keys.yaml").err
+
+
+def test_a_split_that_spares_the_holdout_too_few_of_enough_rows_is_told_how_to_do_better(call, folder: Path) -> None:
+    people(folder / "people.csv", rows=120)
+    ended = call("split", "people.csv")
+    assert "a split.holdout nearer to 0.5 may do, with split.method random to the row" in ended.err
 
 
 def test_the_config_runs_as_it_is(call, folder: Path) -> None:

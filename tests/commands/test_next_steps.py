@@ -171,6 +171,18 @@ def test_what_was_written_elsewhere_is_audited_there(call: Callable[..., Any], p
     assert following(ended) == ["validate", "--synthetic", "new rows.csv", "--out", "my out"]
 
 
+def test_no_audit_is_named_where_the_split_has_too_few_rows_for_one(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("few.csv").write_text(german_table(60), encoding="utf-8")
+    assert following(call("split", "few.csv"))[0] == "fit"
+    assert following(call("fit", "--synthesizer", "independent"))[0] == "sample"
+    ended = call("sample")
+    assert following(ended) == ["lineage", "artifacts/synthetic/synthetic.parquet"]
+    assert following(call(*following(ended))) == ["status"]
+
+
 def test_a_failed_audit_leads_to_a_generator_that_may_do_better(
     call: Callable[..., Any], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
