@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,16 @@ from synthcli.remote import has_credentials
 
 if TYPE_CHECKING:
     from synthcli.config import Config
+    from synthcli.registry import Manifest
 
 
 #: Training rows from which ``auto`` has enough to choose by.
 ENOUGH_TO_CHOOSE = 300
+#: Of fewer rows: the kinds to try, and how each is fitted.
+_OF_FEW_ROWS = {
+    "forest": "fit --synthesizer forest",
+    "gaussian_copula": "fit --synthesizer gaussian_copula --set synthesizer.marginals=empirical",
+}
 
 
 def next_stage(run: Run, settings: Config) -> str:
@@ -88,11 +94,12 @@ def origin_of(run: Run, table: Path | str) -> str:
 def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: Mapping[str, Any], passed: bool) -> str:
     """Return the check before a release; after a failed audit a generator that may do better.
 
-    That is the best of several where there are rows enough to tell them apart, else a forest that keeps closer to the
-    rows, unless a privacy gate has failed.
+    That is the best of several where there are rows enough to tell them apart, else the one of two kinds that was not
+    fitted yet, since each is good at tables that the other is not; then a forest that keeps closer to the rows, unless
+    a privacy gate has failed.
     """
     from synthcli.errors import SynthcliError
-    from synthcli.registry import resolve
+    from synthcli.registry import numbers, resolve
 
     audited = document["inputs"]["synthetic"]
     leaks = any(gate["metric"].startswith("privacy.") and gate["status"] == "fail" for gate in document["gates"])
@@ -103,15 +110,23 @@ def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: 
         return run.follow_up(f"gate {_quoted(table)}{elsewhere}")
     try:
         manifest = resolve(out, audited["generator"]).manifest if audited.get("generator") else None
+        tried = {resolve(out, str(number)).manifest.kind for number in numbers(out)}
     except SynthcliError:  # drawn from several, or from one that is gone
         manifest = None
-    if manifest is None or manifest.selection is not None:
-        return origin_of(run, table)
+    better = None if manifest is None or manifest.selection is not None else _better_fit(manifest, tried, leaks)
+    return origin_of(run, table) if better is None else run.follow_up(better)
+
+
+def _better_fit(manifest: Manifest, tried: Collection[str], leaks: bool) -> str | None:
+    """Return the fit that may do better than a generator, or ``None`` where all was tried."""
     if manifest.train["rows"] >= ENOUGH_TO_CHOOSE:
-        return run.follow_up("fit --synthesizer auto")
+        return "fit --synthesizer auto"
+    others = [fit for kind, fit in _OF_FEW_ROWS.items() if kind not in tried]
+    if manifest.kind in _OF_FEW_ROWS and others:
+        return others[0]
     if manifest.kind == "forest" and manifest.parameters.get("privacy") != "low" and not leaks:
-        return run.follow_up("fit --synthesizer forest --set synthesizer.privacy=low")
-    return origin_of(run, table)
+        return "fit --synthesizer forest --set synthesizer.privacy=low"
+    return None
 
 
 def _quoted(path: Path | str) -> str:

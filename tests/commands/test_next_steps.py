@@ -200,6 +200,11 @@ def test_a_failed_audit_leads_to_a_generator_that_may_do_better(
     monkeypatch.undo()
     monkeypatch.chdir(place)
     call("fit", "--synthesizer", "forest", "--out", "my out", "-q")
+    other = after_failure()
+    assert other[:5] == ["fit", "--synthesizer", "gaussian_copula", "--set", "synthesizer.marginals=empirical"]
+    assert call(*other, "-q").code == 0
+    assert after_failure()[0] == "lineage", "both kinds were tried"
+    call("fit", "--synthesizer", "forest", "--out", "my out", "--seed", "1", "-q")
     assert after_failure()[:5] == ["fit", "--synthesizer", "forest", "--set", "synthesizer.privacy=low"]
     gate = call("gate", "my out/synthetic/synthetic.parquet", "--out", "my out")
     assert gate.code == 1
