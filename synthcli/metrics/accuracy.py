@@ -1,8 +1,9 @@
 """Accuracy: are columns, pairs and triples of them distributed, and pairs associated, as in the training part?
 
 ``accuracy.univariate``, ``.bivariate`` and ``.trivariate`` are ``1 - TVD`` on the counted grid, TVD(p, q) =
-1/2 Σ|p - q|, averaged over columns, pairs or triples (10,000 drawn ones where there are more). ``accuracy.dependence``
-is 1 less the mean difference of the pairs' bias-corrected Cramér's V; it also sees dependence that was invented.
+1/2 Σ|p - q|, averaged over columns, pairs or triples. ``accuracy.dependence`` is 1 less the mean difference of the
+pairs' bias-corrected Cramér's V; it also sees dependence that was invented. Of pairs and of triples 10,000 drawn ones
+are looked at where there are more: of pairs from 142 columns on, of triples from 41.
 
 A finite sample of the very same law does not score 1, so the reference is the holdout in the place of the synthetic
 rows, at equal size: both are cut to ``m = min(n_synthetic, n_holdout)`` rows, and where one side has several times m
@@ -35,14 +36,18 @@ from synthcli.seeds import generator, random_places
 
 FAMILY = "accuracy"
 UNITS = {"univariate": "column", "bivariate": "pair", "trivariate": "triple", "dependence": "pair"}
+_ORDERS = {"column": 1, "pair": 2, "triple": 3}
 GROUPS = 20
 MAX_BLOCKS = 20
+MAX_PAIRS = 10_000  # each costs time, and two kilobytes of the report
 MAX_TRIPLES = 10_000
 SHUFFLED_ROWS = 20_000  # a small table's floor is averaged over many shuffles, so that it adds no noise
 SLICE = 2_000  # rows of a group from which it is counted by itself
 KEPT_BYTES = 2**28  # of training counts kept between measurements; what does not fit is counted anew each time
 
 Scores = npt.NDArray[np.float64]
+#: Counts and their products: whole numbers, in the type that is fastest and holds them.
+Whole = npt.NDArray[Any]
 Cells = npt.NDArray[np.integer[Any]]
 Subsets = tuple[tuple[int, ...], ...]
 
@@ -77,6 +82,13 @@ class GroupedCodes:
             counts = np.stack([np.bincount(cells[a:b], minlength=number) for a, b in pairwise(starts)])
         return counts.reshape(self.blocks, self.groups, number)
 
+    def count_blocks(self, cells: npt.NDArray[Any], number: int) -> Iterator[Counts]:
+        """Yield what :meth:`count` returns, one block after the other, each of which stays in the processor's cache."""
+        size = len(cells) // self.blocks
+        first = GroupedCodes(self.codes[:, :size], self.group[:size], 1, self.groups)
+        for block in range(self.blocks):
+            yield first.count(cells[block * size : (block + 1) * size], number)[0]
+
     def _starts(self, parts: int) -> npt.NDArray[np.intp]:
         """Return at which row each of the first groups begins, and where the last one ends."""
         return np.searchsorted(self.group, np.arange(parts + 1, dtype=np.uint16))  # in its own type: no copy
@@ -90,7 +102,7 @@ class Target(NamedTuple):
     most of the grid need not be counted. Pairs keep the whole grid, which Cramér's V needs.
     """
 
-    counts: Scores
+    counts: Whole
     numbers: npt.NDArray[np.uint32] | None
 
     @classmethod
@@ -100,13 +112,20 @@ class Target(NamedTuple):
             return cls(_leave_one_out(train.count(cells, prod(grid))), None)
         shown = np.bincount(cells, minlength=prod(grid)) > 0
         numbers = np.where(shown, np.cumsum(shown) - 1, int(shown.sum())).astype(np.uint32)
-        return cls(_leave_one_out(_renumbered(train, cells, numbers)), numbers)
+        (counts,) = _renumbered(train, cells, numbers)
+        return cls(_leave_one_out(counts[None], np.int32), numbers)
 
-    def counts_of(self, side: GroupedCodes, cells: Cells) -> Scores:
-        """Return counts of another side on the same cells, of shape (blocks, 1 + groups, cells)."""
+    def counts_of(self, side: GroupedCodes, cells: Cells, holds: npt.DTypeLike) -> Iterator[Whole]:
+        """Yield counts of another side on the same cells, of shape (blocks, 1 + groups, cells), some blocks at a time.
+
+        Those of pairs come all at once, as floats; those of triples, which are many, block by block in a type that
+        ``holds`` their products.
+        """
         if self.numbers is None:
-            return _leave_one_out(side.count(cells, self.counts.shape[2]))
-        return _leave_one_out(_renumbered(side, cells, self.numbers))
+            yield _leave_one_out(side.count(cells, self.counts.shape[2]))
+        else:
+            for counts in _renumbered(side, cells, self.numbers):
+                yield _leave_one_out(counts[None], holds)
 
     @property
     def nbytes(self) -> int:
@@ -114,17 +133,18 @@ class Target(NamedTuple):
         return self.counts.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
 
 
-def _renumbered(side: GroupedCodes, cells: Cells, numbers: npt.NDArray[np.uint32]) -> Counts:
-    """Return counts by ``numbers`` of the cells, the last of which stands for all that are not told apart.
+def _renumbered(side: GroupedCodes, cells: Cells, numbers: npt.NDArray[np.uint32]) -> Iterator[Counts]:
+    """Yield each block's counts by ``numbers`` of the cells, the last of which stands for all that are not told apart.
 
     Many rows are counted cell by cell, and the counts are put together; of few rows the cells are.
     """
     last, parts = int(numbers.max()), side.blocks * side.groups
     if len(cells) < 4 * parts * len(numbers):
-        return side.count(numbers[cells], last + 1)
-    whole = side.count(cells, len(numbers))
+        yield from side.count_blocks(numbers[cells], last + 1)
+        return
     apart = numbers < last
-    return np.concatenate([whole[..., apart], whole[..., ~apart].sum(axis=-1, keepdims=True)], axis=-1)
+    for whole in side.count_blocks(cells, len(numbers)):
+        yield np.concatenate([whole[..., apart], whole[..., ~apart].sum(axis=-1, keepdims=True)], axis=-1)
 
 
 class Panel(NamedTuple):
@@ -231,7 +251,7 @@ class AccuracyBaseline:
         if not count:
             return not_measured(f"{FAMILY}.{name}", FAMILY, f"the table has no {UNITS[name]} of columns to measure")
         means = [scores.mean(axis=0, keepdims=True) for scores in (synthetic, holdout, shuffled)]
-        total = comb(len(self.encoding.names), 3) if name == "trivariate" else count
+        total = comb(len(self.encoding.names), _ORDERS[UNITS[name]])
         drawn = f" drawn from {total:,}" if total > count else ""
         detail = f"{_formula(name)}, mean over {_plural(count, UNITS[name])}{drawn}, {_plural(self.size, 'row')} a side"
         return self._estimates(name, [()], means[0], means[1], means[2], [detail])[0]
@@ -242,7 +262,8 @@ class AccuracyBaseline:
         """Return an estimate for each column or pair, the worst against the reference first."""
         if not len(synthetic):
             return []
-        columns = list(combinations(self.encoding.names, 1 if name == "univariate" else 2))
+        names, subsets = self.encoding.names, self.panels[_ORDERS[UNITS[name]] - 1].panel.subsets
+        columns = [tuple(names[i] for i in subset) for subset in subsets]
         details = [f"{_formula(name)}, {_plural(self.size, 'row')} a side"] * len(columns)
         if associations is not None:
             details = [f"Cramér's V {theirs:.3f}, {own:.3f} in the training part" for own, theirs in associations]
@@ -318,7 +339,10 @@ def prepare_accuracy(
         divide(mixed, size, generator(seed, FAMILY, "shuffled"), groups),
     )
     columns = range(len(encoding.names))
-    families: list[Subsets] = [tuple(combinations(columns, order)) for order in (1, 2)]
+    families = [
+        tuple(combinations(columns, 1)),
+        choose_pairs(len(columns), MAX_PAIRS, generator(seed, FAMILY, "pairs")),
+    ]
     if trivariate:
         families.append(choose_triples(len(columns), MAX_TRIPLES, generator(seed, FAMILY, "triples")))
     panels = (Panel.of(own, encoding.cardinalities, subsets) for subsets in families)
@@ -382,6 +406,17 @@ def shuffled(codes: Codes, rows: int, rng: np.random.Generator) -> Codes:
     return np.stack(columns) if columns else np.empty((0, times * codes.shape[1]), dtype=np.uint8)
 
 
+def choose_pairs(columns: int, limit: int, rng: np.random.Generator) -> Subsets:
+    """Return all pairs of ``columns`` columns, or ``limit`` different ones drawn at random, in order."""
+    total = comb(columns, 2)
+    if total <= limit:
+        return tuple(combinations(range(columns), 2))
+    # The n-th pair a < b in the order of b, then a: n = C(b, 2) + a.
+    rank, seconds = rng.choice(total, limit, replace=False), np.array([comb(i, 2) for i in range(columns)])
+    b = np.searchsorted(seconds, rank, side="right") - 1
+    return tuple(sorted(zip((rank - seconds[b]).tolist(), b.tolist(), strict=True)))
+
+
 def choose_triples(columns: int, limit: int, rng: np.random.Generator) -> Subsets:
     """Return all triples of ``columns`` columns, or ``limit`` different ones drawn at random, in order."""
     total = comb(columns, 3)
@@ -416,14 +451,18 @@ def score(panel: Panel, sides: Sequence[GroupedCodes]) -> list[Scored]:
     overlaps: list[list[Scores]] = [[] for _ in sides]
     links: list[list[tuple[Scores, Scores]]] = [[] for _ in sides]
     train_sizes, sizes = panel.train.sizes, [side.sizes for side in sides]
+    types = [_holding(own[0] * train_sizes[0]) for own in sizes]
     cells_of = zip(*(subset_cells(side.codes, panel.axes, panel.subsets) for side in sides), strict=True)
     for subset, target, cells in zip(panel.subsets, panel.targets(), cells_of, strict=True):
         own = _associations(target.counts, panel.grid(subset)) if paired else None
         for k, side in enumerate(sides):
-            rivals = target.counts_of(side, cells[k])
-            overlaps[k].append(_overlap(rivals, sizes[k], target.counts[0], train_sizes))
-            if own is not None:
-                links[k].append(_agreement(_associations(rivals, panel.grid(subset)), own))
+            scaled = _scaled(target.counts[0], sizes[k], np.float64 if target.numbers is None else types[k])
+            shared = np.zeros(len(sizes[k]))
+            for rivals in target.counts_of(side, cells[k], types[k]):
+                if own is not None:
+                    links[k].append(_agreement(_associations(rivals, panel.grid(subset)), own))
+                shared += _shared(rivals, scaled, train_sizes)
+            overlaps[k].append(shared / (side.blocks * sizes[k] * train_sizes))
     return [_scored(overlap, link) for overlap, link in zip(overlaps, links, strict=True)]
 
 
@@ -448,26 +487,38 @@ def _quantile(freedom: int) -> float:
     return student_quantile(0.5 + LEVEL / 2, freedom)
 
 
-def _leave_one_out(counts: Counts) -> Scores:
+def _leave_one_out(counts: Counts, dtype: npt.DTypeLike = np.float64) -> Whole:
     """Return counts of shape (blocks, 1 + groups, cells): of the whole block, then with each group left out."""
     blocks, groups, cells = counts.shape
     if groups == 1:
-        return counts.astype(np.float64)
-    parts = np.empty((blocks, 1 + groups, cells))
-    counts.sum(axis=1, out=parts[:, 0])
-    np.subtract(parts[:, :1], counts, out=parts[:, 1:])
+        return counts.astype(dtype)
+    parts = np.empty((blocks, 1 + groups, cells), dtype=dtype)
+    parts[:, 0], parts[:, 1:] = counts.sum(axis=1), counts
+    np.subtract(parts[:, :1], parts[:, 1:], out=parts[:, 1:])
     return parts
 
 
-def _overlap(rivals: Scores, sizes: Scores, target: Scores, train_sizes: Scores) -> Scores:
-    """Return 1 - TVD = Σ min(p, q) averaged over the rivals' blocks, for the whole and with each group left out.
+def _holding(most: float) -> npt.DTypeLike:
+    """Return the fastest type that holds whole numbers, and sums of them, up to ``most``: float64 does up to 9e15."""
+    return np.int32 if most < 2**31 else np.float64
 
-    Both are scaled to the product of their sizes: whole numbers, which float64 adds without rounding up to 9e15.
+
+def _scaled(target: Whole, sizes: Scores, holds: npt.DTypeLike) -> Whole:
+    """Return the training part's counts times the rows of the other side."""
+    scaled: Whole = target.astype(holds, copy=False) * sizes.astype(holds)[:, None]
+    return scaled
+
+
+def _shared(rivals: Whole, target: Whole, train_sizes: Scores) -> Scores:
+    """Return what rivals share with the training part, for the whole and with each group left out, over all blocks.
+
+    Σ min(p, q) = 1 - TVD of each, times the product of both sizes: whole numbers, which are added without rounding.
+    ``target`` is scaled already; ``rivals`` are used up.
     """
-    scaled = rivals * train_sizes[:, None]
-    np.minimum(scaled, target * sizes[:, None], out=scaled)
-    shares: Scores = scaled.sum(axis=-1).sum(axis=0) / (len(rivals) * sizes * train_sizes)
-    return shares
+    rivals *= train_sizes.astype(rivals.dtype)[:, None]
+    np.minimum(rivals, target, out=rivals)
+    shared: Scores = rivals.sum(axis=-1, dtype=rivals.dtype).sum(axis=0, dtype=np.float64)
+    return shared
 
 
 def _associations(parts: Scores, grid: tuple[int, ...]) -> Scores:

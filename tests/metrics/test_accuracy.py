@@ -16,6 +16,7 @@ from synthcli.metrics.accuracy import (
     AccuracyBaseline,
     GroupedCodes,
     Panel,
+    choose_pairs,
     choose_triples,
     cramers_v,
     divide,
@@ -449,3 +450,57 @@ def test_the_seed_decides_everything() -> None:
     parts = [mixed_table(n, n) for n in (200, 100, 250)]
     assert measure(*parts, seed=1) == measure(*parts, seed=1)
     assert measure(*parts, seed=1) != measure(*parts, seed=2)
+
+
+@given(st.integers(2, 9), st.integers(1, 40), st.integers(0, 9))
+def test_drawn_pairs_are_different_and_ordered(names: int, limit: int, seed: int) -> None:
+    drawn = choose_pairs(names, limit, np.random.default_rng(seed))
+    assert len(set(drawn)) == len(drawn) == min(limit, names * (names - 1) // 2)
+    assert list(drawn) == sorted(drawn)
+    assert all(0 <= a < b < names for a, b in drawn)
+
+
+def test_ten_thousand_pairs_are_drawn_of_300_columns_and_use_them_evenly() -> None:
+    drawn = choose_pairs(300, accuracy.MAX_PAIRS, np.random.default_rng(0))
+    assert len(set(drawn)) == 10_000
+    uses = np.bincount(np.array(drawn).ravel(), minlength=300)
+    assert uses.min() > 40  # 20,000/300 = 67 are expected, with a standard deviation of 7
+    assert uses.max() < 95
+
+
+def test_all_pairs_are_measured_up_to_141_columns() -> None:
+    assert len(choose_pairs(141, accuracy.MAX_PAIRS, np.random.default_rng(0))) == 141 * 140 // 2
+    assert len(choose_pairs(142, accuracy.MAX_PAIRS, np.random.default_rng(0))) == 10_000 < 142 * 141 // 2
+
+
+def test_drawn_pairs_score_as_they_do_among_all_and_the_table_says_from_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(3)
+    train, holdout, synthetic = (rng.integers(0, 6, (7, rows)).astype(np.uint8) for rows in (90, 60, 80))
+    every = {
+        e.columns: e for e in measure_accuracy(Grid(7), train, holdout, synthetic, 0) if e.name.endswith("variate")
+    }
+    monkeypatch.setattr(accuracy, "MAX_PAIRS", 5)
+    found = [e for e in measure_accuracy(Grid(7), train, holdout, synthetic, 0) if e.name == "accuracy.bivariate"]
+    table, *pairs = found
+    assert len(pairs) == 5
+    assert all(pair == every[pair.columns] for pair in pairs)
+    assert table.value == pytest.approx(np.mean([pair.value for pair in pairs]), abs=1e-12)
+    assert "mean over 5 pairs drawn from 21," in table.detail
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (90, 400)])
+def test_products_too_large_for_small_integers_are_scored_alike(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(4)
+    train, rival = (rng.integers(0, 6, (4, rows)).astype(np.uint8) for rows in shape)
+    small = measure_accuracy(Grid(4), train, rival, rival, 0)
+    monkeypatch.setattr(accuracy, "_holding", lambda most: np.float64)
+    assert measure_accuracy(Grid(4), train, rival, rival, 0) == small
+
+
+def test_small_integers_are_used_as_long_as_they_hold_every_sum() -> None:
+    assert accuracy._holding(2.0**31 - 1) is np.int32
+    assert accuracy._holding(2.0**31) is np.float64
