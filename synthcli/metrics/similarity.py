@@ -33,6 +33,8 @@ FAMILY = "similarity"
 FOLDS = 5
 ITERATIONS = 200
 MAX_ROWS = 20_000
+#: Cells of a side that are looked at, at most (20,000 rows of 60 columns), but never fewer than so many rows.
+MAX_CELLS, LEAST_ROWS = 1_200_000, 1_000
 #: Between train and holdout, an AUC that is surely above this means that they are not exchangeable.
 EXCHANGEABLE = 0.55
 #: sqrt((1/k + 1/(k - 1))/(1/k)): the variance of a mean over k folds when their shared training rows are counted.
@@ -70,7 +72,7 @@ def measure_similarity(
 
     In [0, 1]; .5 is best. Copies of training rows score below it (a row's twin on the other side is what the model
     learned from): this is no test for them, the privacy family is. ``holdout`` may be what :func:`exchangeable` found,
-    which is then not measured again. At most 20,000 rows a side are looked at.
+    which is then not measured again. At most 20,000 rows a side are looked at, and 1.2 million cells.
     """
     told = two_sample_test(train, synthetic, schema, seed, MAX_ROWS, ITERATIONS)
     real = exchangeable(train, holdout, schema, seed) if isinstance(holdout, pl.DataFrame) else holdout
@@ -95,11 +97,11 @@ def two_sample_test(
 ) -> TwoSample | None:
     """Tell the rows of ``one`` from those of ``other`` by their modelled columns.
 
-    Equally many rows of both, at most ``max_rows``, drawn at random. ``None`` where there are fewer than two a fold or
-    nothing to look at.
+    Equally many rows of both, at most ``max_rows``, and of a wide table as many as :func:`looked_at` says, drawn at
+    random. ``None`` where there are fewer than two a fold or nothing to look at.
     """
     rng = generator(seed, FAMILY, "draw")
-    rows = min(one.height, other.height, max_rows)
+    rows = min(one.height, other.height, looked_at(max_rows, len(schema.modelled)))
     if rows < 2 * FOLDS or not schema.modelled:
         return None
     pooled = pl.concat([_draw(part.select(c.name for c in schema.modelled), rows, rng) for part in (one, other)])
@@ -109,6 +111,11 @@ def two_sample_test(
     value = auc(is_other, scores)(np.ones(2 * rows))
     told = scores.min() < scores.max()  # a model that says the same of every row knows nothing, not everything
     return TwoSample(value, SHARED_ROWS * auc_se(is_other, scores) if told else null_se(rows), rows)
+
+
+def looked_at(max_rows: int, columns: int) -> int:
+    """Return how many rows a side are looked at, at most, in a table of so many columns: ``max_rows`` up to 60."""
+    return min(max_rows, max(MAX_CELLS // max(columns, 1), LEAST_ROWS))
 
 
 def null_se(rows: int) -> float:

@@ -140,3 +140,19 @@ def test_empty_and_infinite_columns_are_no_obstacle() -> None:
         size="numeric", grade="categorical", city="categorical", late="boolean", empty="numeric", far="numeric"
     )
     assert measure_similarity(train, synthetic, schema, 0, holdout=train)[0].value > 0.95
+
+
+def test_wide_tables_are_told_apart_by_fewer_rows() -> None:
+    assert similarity.looked_at(20_000, 0) == similarity.looked_at(20_000, 60) == 20_000
+    assert similarity.looked_at(20_000, 100) == 12_000
+    assert similarity.looked_at(20_000, 300) == 4_000
+    assert similarity.looked_at(20_000, 5_000) == 1_000  # but never by so few that nothing is seen
+    assert similarity.looked_at(500, 5_000) == 500
+
+
+def test_the_rows_of_a_wide_table_are_drawn_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "MAX_CELLS", 100 * len(MIXED.modelled))
+    monkeypatch.setattr(similarity, "LEAST_ROWS", 10)
+    found = two_sample_test(mixed_table(300, 1), mixed_table(400, 2), MIXED, seed=0, max_rows=1_000, iterations=5)
+    assert found is not None
+    assert found.rows == 100
