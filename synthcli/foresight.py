@@ -4,13 +4,16 @@ Costs are taken to be affine in the rows: a part that is always there, and one t
 follows the last two parts measured, since small ones tell little of what grows faster or slower than the rows. Where
 the whole was measured it is what was measured. The range is as wide as the ways to read the measurements differ, and
 wider by what machines vary from one run to the next.
+
+The cost of work that looks at a bounded number of rows grows the less the more rows there are: an affine reading of
+small parts foretells a multiple of it. It is taken for a power of the rows, with an exponent in [0, 1].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 from typing import Any, NamedTuple
 
 from synthcli.wording import size
@@ -19,6 +22,8 @@ from synthcli.wording import size
 TIME_VARIES = 1.5
 #: The same of memory and of bytes written, which vary less.
 SIZE_VARIES = 1.2
+#: By how much an exponent may be off: two costs that are each off by a seventh, at parts of which one is the fourth.
+EXPONENT_VARIES = 0.2
 
 
 class Point(NamedTuple):
@@ -76,12 +81,14 @@ class Line:
         return self.fixed + self.each * rows
 
 
-def foretold(points: Sequence[Point], rows: int, varies: float) -> Range:
+def foretold(points: Sequence[Point], rows: int, varies: float, *, bounded: bool = False) -> Range:
     """Return the cost of ``rows`` rows, foretold from at least one point, in the order of their rows.
 
     Where the largest part has all the rows it is the cost of that. Else the readings are the line through the last two
     points, that through the first and the last, and, where each row costs the more the more there are, the parabola
     through the last three; a single point is read as all fixed, as all by the row, and likely as in the middle of both.
+    Costs that are ``bounded`` are read as a power of the rows by the last two points, its exponent a fifth off either
+    way, and as no more than the line through these.
     """
     last = points[-1]
     if last.rows >= rows:
@@ -90,8 +97,21 @@ def foretold(points: Sequence[Point], rows: int, varies: float) -> Range:
         more = rows / last.rows
         return Range(last.cost * sqrt(more), last.cost / varies, last.cost * more * varies)
     likely = Line.through(points[-2], last).at(rows)
+    if bounded:
+        return _power(points[-2], last, rows, likely, varies)
     readings = [likely, Line.through(points[0], last).at(rows), *_bent(points[-3:], rows)]
     return Range(likely, min(readings) / varies, max(readings) * varies)
+
+
+def _power(before: Point, last: Point, rows: int, most: float, varies: float) -> Range:
+    """Return the cost as a power of the rows, and no more than ``most``."""
+    exponent = log(max(last.cost, 1e-9) / max(before.cost, 1e-9)) / log(last.rows / before.rows)
+
+    def read(off: float) -> float:
+        power: float = (rows / last.rows) ** min(max(exponent + off, 0.0), 1.0)
+        return min(last.cost * power, most)
+
+    return Range(read(0.0), read(-EXPONENT_VARIES) / varies, read(EXPONENT_VARIES) * varies)
 
 
 def _bent(points: Sequence[Point], rows: int) -> list[float]:

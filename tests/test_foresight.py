@@ -57,6 +57,19 @@ def test_more_rows_never_cost_less(points: list[Point], whole: int, more: int) -
     assert further.high >= fewer.high * (1 - 1e-12)
 
 
+def test_bounded_costs_are_a_power_of_the_rows_by_hand() -> None:
+    # 2 s at 100 rows and 4 s at 400 are 2 s times the root of rows/100: 8 s at 1,600.
+    found = foretold([Point(100, 2.0), Point(400, 4.0)], 1_600, 2.0, bounded=True)
+    assert found == pytest.approx(Range(8.0, 4 * 4**0.3 / 2, 4 * 4**0.7 * 2))
+
+
+def test_bounded_costs_neither_fall_nor_grow_faster_than_the_line() -> None:
+    assert foretold([Point(100, 4.0), Point(400, 2.0)], 1_600, 1.0, bounded=True).likely == 2.0
+    steep = foretold([Point(100, 1.0), Point(400, 16.0)], 1_600, 1.0, bounded=True)
+    assert steep.likely == steep.high == 64.0
+    assert foretold([Point(100, 2.0), Point(400, 8.0)], 1_600, 1.0, bounded=True).high == pytest.approx(32.0)
+
+
 def test_a_range_counts_what_is_known() -> None:
     found = Range(4.0, 2.0, 8.0)
     assert found.plus(Range.about(1.0)) == (5.0, 3.0, 9.0)

@@ -4,9 +4,10 @@ So what ``--dry-run`` foretells comes from the command itself: its own phases, f
 of what it does. Nothing is written in the output directory. What this process has done before the rehearsal, on the
 whole input, is known and not foretold; a part's phases of the same names are left out.
 
-A small part comes first: what it takes longer than the next is what libraries take to load. Parts grow by four until
-the whole input is done or the next would take too long. A process of ``executors`` would not do: it keeps to one
-thread, and the command does not.
+A small part comes first: what it takes longer than the next is what libraries take to load. Where a command says which
+these are, they are loaded by themselves, and the small part counts. Parts grow by four until the whole input is done or
+the next would take too long; where the small part takes long already, the whole is foretold from it alone. A process of
+``executors`` would not do: it keeps to one thread, and the command does not.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from synthcli.foresight import SIZE_VARIES, TIME_VARIES, Forecast, Point, Range,
 
 #: Seconds of work within which a further part has to be done, and after which a rehearsal is broken off.
 ENOUGH, MOST = 5.0, 60.0
+#: Seconds of work of the small part after which there is no other.
+DEAR = 10.0
 #: Rows of the first part, how much larger the next is, and how much smaller the one by which libraries are loaded.
 LEAST, GROWTH, WARM = 1_000, 4, 4
 
@@ -78,6 +81,10 @@ class Play(NamedTuple):
         Rows of the first part, and of the largest that can be had, where that is not all.
     held
         Rows that are in memory at a time, where that is not all.
+    loads
+        Modules that the command loads as it works and that take long to load.
+    bounded
+        Whether most of the work looks at a bounded number of rows.
     """
 
     rows: int
@@ -90,6 +97,12 @@ class Play(NamedTuple):
     least: int = LEAST
     most: int | None = None
     held: int | None = None
+    loads: tuple[str, ...] = ()
+    bounded: bool = False
+
+
+#: Runs a command line within so many seconds; returns how it ended, or ``None`` where it did not.
+Ask = Callable[[list[str], float], Mapping[str, Any] | None]
 
 
 class Measured(NamedTuple):
@@ -172,11 +185,12 @@ def _forecast(play: Play, found: _Rehearsed, before: float, out: Path, took: flo
         model = f"not measured: {found.why}"
         return Forecast(play.rows_in, play.rows_out, None, None, None, paths, model, took, (), free)
 
-    def likely(cost: Callable[[Measured], float], rows: int, varies: float) -> Range:
-        return foretold([Point(part.rows, cost(part)) for part in found.parts], rows, varies)
+    def likely(cost: Callable[[Measured], float], rows: int, varies: float, *, bounded: bool = False) -> Range:
+        return foretold([Point(part.rows, cost(part)) for part in found.parts], rows, varies, bounded=bounded)
 
     slowness, last = _slowness(found.parts), found.parts[-1]
-    seconds = likely(lambda part: part.work, play.rows, TIME_VARIES).times(slowness, slowness, slowness)
+    seconds = likely(lambda part: part.work, play.rows, TIME_VARIES, bounded=play.bounded)
+    seconds = seconds.times(slowness, slowness, slowness)
     if found.epoch:  # its steps are proportional to the rows
         more = (play.epochs - 1) * found.epoch * play.rows / last.rows * slowness
         seconds = seconds.plus(Range.about(more, TIME_VARIES))
@@ -230,7 +244,9 @@ def _model(play: Play, sizes: Sequence[int]) -> str:
         told = "the whole was done, in a folder of its own"
     else:
         listed = ", ".join(f"{size:,}" for size in sizes)
-        told = f"affine in the rows, after parts of {listed} rows of {play.rows:,}"
+        parts = f"parts of {listed} rows" if len(sizes) > 1 else f"one part of {listed} rows"
+        law = "a power of" if play.bounded and len(sizes) > 1 else "affine in"
+        told = f"{law} the rows, after {parts} of {play.rows:,}"
     if play.epochs > 1:
         told += f"; seconds of an epoch by the rows, times {play.epochs:,} epochs"
     if play.side_by_side > 1:
@@ -242,10 +258,13 @@ def _model(play: Play, sizes: Sequence[int]) -> str:
 
 
 def _rehearsed(settings: Config, play: Play, done: set[str], before: float) -> _Rehearsed:
-    """Run parts that grow, as long as the next can be done soon enough; two at least, and a small one to warm up."""
+    """Run parts that grow, as long as the next can be done soon enough; two at least, and a small one to warm up.
+
+    Where that one is dear, or the next cannot be done, it is all there is.
+    """
     found = _Rehearsed()
     most = min(play.rows, play.most or play.rows)
-    with tempfile.TemporaryDirectory(prefix=own_prefix()) as name, _child(Path(name)) as ask:
+    with tempfile.TemporaryDirectory(prefix=own_prefix()) as name, _child(Path(name), play.loads) as (ask, loading):
         began = time.monotonic()
 
         def tried(rows: int, epochs: int = 1) -> Measured | None:
@@ -258,15 +277,20 @@ def _rehearsed(settings: Config, play: Play, done: set[str], before: float) -> _
         first = tried(min(play.least // WARM, most)) or tried(min(play.least, most))
         if first is None:
             return found
+        found.files = first.files
         rows = min(play.least, most)
+        if play.loads:
+            found.parts.append(first)
+            rows = _next(found.parts, play, most, before, time.monotonic() - began)
+        if first.work > DEAR and play.epochs == 1:
+            rows = 0
         while rows and (measured := tried(rows)) is not None:
             found.parts.append(measured)
             rows = _next(found.parts, play, most, before, time.monotonic() - began)
-        found.files = first.files
+        second = found.parts[0] if found.parts else first
+        found.loading = max(first.seconds - second.seconds * min(first.rows / second.rows, 1), 0.0) + loading
         if not found.parts:
-            return found
-        second = found.parts[0]
-        found.loading = max(first.seconds - second.seconds * min(first.rows / second.rows, 1), 0.0)
+            found.parts.append(first)
         last, more = found.parts[-1], _epochs_more(found.parts[-1], play)
         if more and (longer := tried(last.rows, 1 + more)) is not None:
             found.epoch = max(longer.work - last.work, 0.0) / more
@@ -291,7 +315,8 @@ def _next(parts: Sequence[Measured], play: Play, most: int, before: float, spent
         return min(last.rows * GROWTH, most)
     dearer, slowness = 2 if play.epochs > 1 else 1, _slowness(parts)
     points = [Point(part.rows, part.work) for part in parts]
-    allowed = max(2 * ENOUGH, (before + foretold(points, play.rows, 1.0).likely * slowness) / 3) - spent
+    whole = foretold(points, play.rows, 1.0, bounded=play.bounded).likely
+    allowed = max(2 * ENOUGH, (before + whole * slowness) / 3) - spent
     left = min(ENOUGH - sum(part.work for part in parts), allowed / slowness) / dearer
     sizes = [min(last.rows * GROWTH**power, most) for power in (2, 1)]
     return next((rows for rows in sizes if foretold(points, rows, TIME_VARIES).high < left), 0)
@@ -307,7 +332,7 @@ def _part(
     play: Play,
     part: Part,
     done: set[str],
-    ask: Callable[[list[str], float], Mapping[str, Any] | None],
+    ask: Ask,
     patience: float,
 ) -> Measured:
     """Run the command on one part, and look at what it wrote."""
@@ -355,9 +380,10 @@ def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 @contextmanager
-def _child(temporary: Path) -> Iterator[Callable[[list[str], float], Mapping[str, Any] | None]]:
-    """Yield a function that runs a command line in another process, within so many seconds or not at all.
+def _child(temporary: Path, loads: Sequence[str] = ()) -> Iterator[tuple[Ask, float]]:
+    """Yield a function that runs a command line in another process, and the seconds that it took there to load modules.
 
+    The function's command is done within so many seconds, or not at all.
     That one has its temporary files in ``temporary``, where they go with the rest when it is ended.
     """
     loaded = sorted(name for name in sys.modules if name.startswith("synthcli.") and name != "synthcli.__main__")
@@ -372,7 +398,7 @@ def _child(temporary: Path) -> Iterator[Callable[[list[str], float], Mapping[str
         env={**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(temporary)},
     )
 
-    def ask(words: list[str], patience: float) -> Mapping[str, Any] | None:
+    def ask(words: Sequence[Any], patience: float) -> Mapping[str, Any] | None:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("both are pipes")
         try:
@@ -386,8 +412,11 @@ def _child(temporary: Path) -> Iterator[Callable[[list[str], float], Mapping[str
         return json.loads(line) if line else _ENDED
 
     try:
-        ready = ask(loaded, MOST) is not None  # else its late answer would be taken for that to a command
-        yield ask if ready else lambda *_: None
+        ready = ask((loaded, loads), MOST)
+        if ready is None:  # its late answer would be taken for that to a command
+            yield (lambda *_: None), 0.0
+        else:
+            yield ask, ready.get("loading", 0.0)
     finally:
         process.kill()
         process.communicate()
@@ -397,14 +426,22 @@ _ENDED: Mapping[str, Any] = {"error": "its process was ended from outside, most 
 
 
 def serve() -> None:
-    """Import the modules named on the first line of standard input, then run the command line on each further one."""
+    """Import the modules named on the first line of standard input, then run the command line on each further one.
+
+    That line names first what is loaded where the command runs already, then what it will load; the latter is timed.
+    """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers, os.fdopen(os.dup(0), encoding="utf-8") as asked:
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1):  # what a library or a command prints is nobody's answer
             os.dup2(silent, stream)
-        for name in json.loads(asked.readline()):
+        loaded, loads = json.loads(asked.readline())
+        for name in loaded:
             import_module(name)
-        answers.write("{}\n")
+        started = time.monotonic()
+        for name in loads:
+            import_module(name)
+        loading = time.monotonic() - started if loads else 0.0
+        answers.write(json.dumps({"loading": loading}) + "\n")
         answers.flush()
         for line in asked:
             answers.write(json.dumps(_ran(json.loads(line))) + "\n")

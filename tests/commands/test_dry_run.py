@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from itertools import pairwise
@@ -307,6 +307,55 @@ def test_libraries_load_in_seconds_on_the_clock(monkeypatch: pytest.MonkeyPatch)
     assert rehearsing._rehearsed(Config(), play(1_000), set(), 0.0).loading == 9.0 - 4.0 / 4
 
 
+def rehearsed(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[int], float | None], whole: rehearsing.Play, loading: float = 0.0
+) -> _Rehearsed:
+    """Return a rehearsal in which a part of so many rows takes ``work(rows)`` seconds, or cannot be done."""
+
+    def took(settings: Config, play: rehearsing.Play, part: rehearsing.Part, *_: Any) -> Measured:
+        seconds = work(part.rows)
+        return Measured(part.rows, seconds or 0.0, seconds or 0.0, 0, 0, (), "" if seconds else "takes too long")
+
+    @contextmanager
+    def child(temporary: Path, loads: Sequence[str]) -> Iterator[Any]:
+        yield None, loading
+
+    monkeypatch.setattr(rehearsing, "_part", took)
+    monkeypatch.setattr(rehearsing, "_child", child)
+    return rehearsing._rehearsed(Config(), whole, set(), 0.0)
+
+
+def test_where_libraries_load_by_themselves_the_small_part_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rehearsed(monkeypatch, lambda rows: 4.0, play(10**6, least=3_000, loads=("csv",)), loading=1.5)
+    assert [part.rows for part in found.parts] == [750, 3_000]
+    assert found.loading == 1.5
+
+
+def test_a_small_part_that_takes_long_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for loads in ((), ("csv",)):
+        found = rehearsed(monkeypatch, lambda rows: 30.0, play(10**6, loads=loads))
+        assert [part.rows for part in found.parts] == [250]
+
+
+def test_where_only_the_small_part_can_be_done_the_whole_is_foretold_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rehearsed(monkeypatch, lambda rows: 2.0 if rows < 1_000 else None, play(10**6))
+    assert ([part.rows for part in found.parts], found.loading) == ([250], 0.0)
+    told = rehearsing._forecast(play(10**6), found, 0.0, Path(), 2.0)
+    assert told.seconds is not None
+    assert told.memory is None
+    assert told.model == "affine in the rows, after one part of 250 rows of 1,000,000"
+
+
+def test_of_bounded_work_a_power_of_the_rows_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = play(48_000, least=3_000, loads=("csv",), bounded=True)
+    found = rehearsed(monkeypatch, lambda rows: (rows / 187.5) ** 0.5, whole)
+    assert [part.rows for part in found.parts] == [750, 3_000]
+    told = rehearsing._forecast(whole, found, 0.0, Path(), 2.0)
+    assert told.seconds is not None
+    assert told.seconds.likely == pytest.approx(16.0)
+    assert told.model == "a power of the rows, after parts of 750, 3,000 rows of 48,000"
+
+
 # the process that rehearses
 
 
@@ -324,11 +373,12 @@ def test_its_process_runs_command_after_command(own: Path, tmp_path: Path) -> No
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     (tmp_path / "real.csv.gz").write_bytes(gzip.compress((tmp_path / "real.csv").read_bytes()))
-    with rehearsing._child(temporary) as ask:
+    with rehearsing._child(temporary, ["csv"]) as (ask, loading):
         lines = (["split", str(tmp_path / "real.csv.gz")], ["fit"], ["augment"])
         answers = [ask([*line, "-c", str(own), "--log-json"], 60) for line in lines]
     assert list(temporary.glob("synthcli-*")), "it unpacks elsewhere, where nobody removes that when it is ended"
     assert [answer["error"] for answer in answers[:2]] == ["", ""]
+    assert loading > 0
     assert answers[0]["phases"]
     assert answers[0]["seconds"] > 0
     assert answers[0]["memory"] > 20e6
@@ -337,7 +387,7 @@ def test_its_process_runs_command_after_command(own: Path, tmp_path: Path) -> No
 
 def test_a_slow_start_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(rehearsing, "MOST", 0.001)
-    with rehearsing._child(tmp_path) as ask:
+    with rehearsing._child(tmp_path) as (ask, _):
         assert ask(["split", "absent.csv"], 60) is None
 
 
@@ -351,9 +401,9 @@ def test_its_folder_tells_whose_it_is_and_is_named_nowhere(call, own: Path, monk
         return {"error": f"{out.parent}/part.csv: column 'extra' is new"}
 
     @contextmanager
-    def child(temporary: Path) -> Iterator[Any]:
+    def child(temporary: Path, loads: Sequence[str]) -> Iterator[Any]:
         folders.append(temporary)
-        yield refused
+        yield refused, 0.0
 
     monkeypatch.setattr(rehearsing, "_child", child)
     plan = call("split", "-c", own, "--dry-run", "--json").document["result"]["plan"]
