@@ -332,7 +332,8 @@ def _pair(pair: Mapping[str, Any], row: Mapping[str, Any] | None) -> Markup:
 
 def _dependence(document: Document) -> Markup:
     """Return the associations of all columns in the training part and in the synthetic rows, and what changed most."""
-    found = (document.get("profile") or {}).get("dependence")
+    profile = document.get("profile") or {}
+    found = profile.get("dependence")
     if not found or len(found["columns"]) < 2:
         return Markup()
     names = found["columns"][:_MATRIX]
@@ -348,7 +349,7 @@ def _dependence(document: Document) -> Markup:
         "Cramér's V of every pair of columns: 0 where one tells nothing of the other, 1 where it tells all. Orange "
         "pairs go together more than in the training part, blue ones less."
     )
-    more = len(found["columns"]) - len(names)
+    more = max(len(found["columns"]), len(profile["columns"])) - len(names)
     return fragment(
         (
             element("p", lead, class_="lead"),

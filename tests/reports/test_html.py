@@ -243,6 +243,18 @@ def test_a_table_of_60_columns_stays_small_and_lists_the_worst_pairs_only() -> N
     assert len(list(section(page, "dependence").iter("svg"))) == 3
 
 
+def test_columns_that_the_matrices_leave_out_are_counted() -> None:
+    names = [f"c{at}" for at in range(62)]
+    given = document(names)
+    assert "2 more columns are not drawn." in words(section(html_report(given), "dependence"))
+    found = given["profile"]["dependence"]  # the profile has so many of them only
+    found["columns"] = names[:60]
+    for side in ("train", "holdout", "synthetic"):
+        found[side] = [row[:60] for row in found[side][:60]]
+    assert "2 more columns are not drawn." in words(section(html_report(given), "dependence"))
+    assert "not drawn" not in words(section(html_report(document(names[:60])), "dependence"))
+
+
 def test_without_a_profile_columns_are_a_table_and_no_picture_is_promised() -> None:
     whole = document(["a", "b"])
     for lacking in ({**whole, "profile": None}, {name: part for name, part in whole.items() if name != "profile"}):
