@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float64]
+#: Groups above which the axis is found by way of the levels, where these are fewer: time grows with the cube of either.
+WIDE = 1_024
 
 
 def first_axis(profile: Floats, rows: Floats) -> Floats:
@@ -25,9 +27,19 @@ def first_axis(profile: Floats, rows: Floats) -> Floats:
     (correspondence analysis).
     """
     with _ALONE.one_thread():
-        axis = np.linalg.eigh((profile * rows[:, None]).T @ profile)[1][:, -1]
-        scores: Floats = profile @ axis
+        scores: Floats = profile @ _axis(profile, rows)
     return scores
+
+
+def _axis(profile: Floats, rows: Floats) -> Floats:
+    """Return the axis, up to its length and sign: of W.T W, with W the weighted profile, or W.T times that of W W.T."""
+    levels, groups = profile.shape
+    if levels >= groups or groups <= WIDE:
+        axis: Floats = np.linalg.eigh((profile * rows[:, None]).T @ profile)[1][:, -1]
+        return axis
+    weighted = profile * np.sqrt(rows)[:, None]
+    through: Floats = weighted.T @ np.linalg.eigh(weighted @ weighted.T)[1][:, -1]
+    return through
 
 
 class _Limit:
