@@ -16,7 +16,7 @@ import polars as pl
 from synthcli.artifacts import RUN_RECORD
 from synthcli.commands.drawing import CHUNK
 from synthcli.commands.recording import is_recorded
-from synthcli.commands.rehearsing import LEAST, Part, Play
+from synthcli.commands.rehearsing import LEAST, WARM, Part, Play
 from synthcli.config import Config, as_plain
 from synthcli.holdout import SplitFolder
 from synthcli.registry import next_number
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 Place = Callable[[str], str | Sequence[str] | None]
 #: What a part that we write ourselves needs not be told.
 _OWN_FORM: Mapping[str, Any] = {"data.encoding": None, "data.delimiter": None, "data.quote": None}
-#: A file of reserved rows has at least this many in a part, where there are as many: an audit refuses fewer.
+#: A file of reserved rows has at least this many in a part, where there are as many: of fewer little can be measured.
 _RESERVED = 250
+#: The rows that each table of an audit's part has at least: an audit takes long on any, and only the growth matters.
+_FEWEST = 100
 
 
 def split_play(source: Source, rows: Mapping[str, int], folder: SplitFolder) -> Play:
@@ -146,7 +148,7 @@ def validate_play(out: Path, tables: Tables, *, train: bool, holdout: bool, juni
         split = SplitFolder(part.out / "split")
         split.path.mkdir(parents=True, exist_ok=True)
         for name, table in {**named, **more}.items():
-            rows = max(table.height * part.rows // total, min(_RESERVED, table.height))
+            rows = max(table.height * part.rows // total, min(_FEWEST, table.height))
             table.thinned(rows, table.columns).write_parquet(split.path / f"{name}.parquet")
         words = ["validate", "--synthetic", str(split.path / "synthetic.parquet")]
         words += ["--train", str(split.train)] if train else []
@@ -158,7 +160,8 @@ def validate_play(out: Path, tables: Tables, *, train: bool, holdout: bool, juni
     rows = {name: table.height for name, table in named.items()}
     # Families that compare whole rows look at so many of them at most, and all train models.
     loads = ("sklearn.ensemble",)
-    return Play(total, prepare, rows, {}, place, least=min(3 * LEAST, total), loads=loads, bounded=True)
+    least = min(3 * WARM * _FEWEST, total)
+    return Play(total, prepare, rows, {}, place, least=least, loads=loads, bounded=True)
 
 
 def augment_play(

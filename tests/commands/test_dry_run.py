@@ -20,12 +20,15 @@ import yaml
 from growing import started
 
 from synthcli.artifacts import left_behind
+from synthcli.audit import Tables
+from synthcli.columns import Table
 from synthcli.commands import plays, rehearsing
 from synthcli.commands.conditions import Account, Group
 from synthcli.commands.drawing import Asked
 from synthcli.commands.rehearsing import Measured, _next, _Rehearsed, _slowness
 from synthcli.config import Config
 from synthcli.foresight import Room
+from synthcli.schema import Column, Kind, Schema
 
 ROWS = 900
 
@@ -409,6 +412,19 @@ def test_its_folder_tells_whose_it_is_and_is_named_nowhere(call, own: Path, monk
     plan = call("split", "-c", own, "--dry-run", "--json").document["result"]["plan"]
     assert plan["model"].endswith("rows the command fails: part.csv: column 'extra' is new")
     assert len(set(folders)) == 1
+
+
+def test_parts_of_an_audit_have_a_hundred_rows_of_each_table_at_least(tmp_path: Path) -> None:
+    table, few = (Table(pl.DataFrame({"a": np.arange(rows)})) for rows in (9_600, 200))
+    schema = Schema((Column("a", Kind.NUMERIC, "Int64"),))
+    found = plays.validate_play(tmp_path, Tables(table, few, few, schema), train=True, holdout=True, junit=None)
+    assert (found.rows, found.least) == (10_000, 1_200)
+    for rows in (300, 10_000):
+        part = rehearsing.Part(rows, tmp_path / str(rows))
+        found.prepare(part)
+        split = part.out / "split"
+        heights = [pl.read_parquet(split / f"{name}.parquet").height for name in ("train", "holdout", "synthetic")]
+        assert heights == ([283, 100, 100] if rows == 300 else [9_600, 200, 200])  # every 34th; every other
 
 
 # what is rehearsed next
