@@ -185,12 +185,11 @@ def _forecast(play: Play, found: _Rehearsed, before: float, out: Path, took: flo
         model = f"not measured: {found.why}"
         return Forecast(play.rows_in, play.rows_out, None, None, None, paths, model, took, (), free)
 
-    def likely(cost: Callable[[Measured], float], rows: int, varies: float, *, bounded: bool = False) -> Range:
-        return foretold([Point(part.rows, cost(part)) for part in found.parts], rows, varies, bounded=bounded)
+    def likely(cost: Callable[[Measured], float], rows: int, varies: float) -> Range:
+        return foretold([Point(part.rows, cost(part)) for part in found.parts], rows, varies, bounded=play.bounded)
 
     slowness, last = _slowness(found.parts), found.parts[-1]
-    seconds = likely(lambda part: part.work, play.rows, TIME_VARIES, bounded=play.bounded)
-    seconds = seconds.times(slowness, slowness, slowness)
+    seconds = likely(lambda part: part.work, play.rows, TIME_VARIES).times(slowness, slowness, slowness)
     if found.epoch:  # its steps are proportional to the rows
         more = (play.epochs - 1) * found.epoch * play.rows / last.rows * slowness
         seconds = seconds.plus(Range.about(more, TIME_VARIES))
