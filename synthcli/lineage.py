@@ -176,9 +176,11 @@ def mixed(parts: Sequence[Parent]) -> Lineage:
     if depth == 0:
         return replace(real(), parents=tuple(parts))
     weights = [part.rows / rows if rows else 1 / len(parts) for part in parts]
-    share = sum(weight * part.real_share for weight, part in zip(weights, parts, strict=True))
+    shares = [part.real_share for part in parts]
+    mean = sum(weight * share for weight, share in zip(weights, shares, strict=True))
+    share = min(max(mean, min(shares)), max(shares))  # rounding must not take a mean beyond what it is the mean of
     kind: Kind = "augmented" if share > 0 or any(part.kind == "augmented" for part in parts) else "synthetic"
-    return Lineage(kind, depth, min(share, 1.0), tuple(parts))
+    return Lineage(kind, depth, share, tuple(parts))
 
 
 def with_found(lineage: Lineage, found: Parent, rows: int) -> Lineage:
