@@ -99,7 +99,7 @@ def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: 
     a privacy gate has failed.
     """
     from synthcli.errors import SynthcliError
-    from synthcli.registry import numbers, resolve
+    from synthcli.registry import resolve
 
     audited = document["inputs"]["synthetic"]
     leaks = any(gate["metric"].startswith("privacy.") and gate["status"] == "fail" for gate in document["gates"])
@@ -110,11 +110,24 @@ def after_audit(run: Run, out: Path, table: Path | str, report: Path, document: 
         return run.follow_up(f"gate {_quoted(table)}{elsewhere}")
     try:
         manifest = resolve(out, audited["generator"]).manifest if audited.get("generator") else None
-        tried = {resolve(out, str(number)).manifest.kind for number in numbers(out)}
     except SynthcliError:  # drawn from several, or from one that is gone
         manifest = None
-    better = None if manifest is None or manifest.selection is not None else _better_fit(manifest, tried, leaks)
+    better = None if manifest is None or manifest.selection is not None else _better_fit(manifest, _kinds(out), leaks)
     return origin_of(run, table) if better is None else run.follow_up(better)
+
+
+def _kinds(out: Path) -> set[str]:
+    """Return the kinds that were fitted; a version whose record is damaged tells of none."""
+    from contextlib import suppress
+
+    from synthcli.errors import SynthcliError
+    from synthcli.registry import numbers, resolve
+
+    kinds = set()
+    for number in numbers(out):
+        with suppress(SynthcliError):
+            kinds.add(resolve(out, str(number)).manifest.kind)
+    return kinds
 
 
 def _better_fit(manifest: Manifest, tried: Collection[str], leaks: bool) -> str | None:

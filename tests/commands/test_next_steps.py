@@ -202,6 +202,11 @@ def test_a_failed_audit_leads_to_a_generator_that_may_do_better(
     call("fit", "--synthesizer", "forest", "--out", "my out", "-q")
     other = after_failure()
     assert other[:5] == ["fit", "--synthesizer", "gaussian_copula", "--set", "synthesizer.marginals=empirical"]
+    before = Path("my out/generators/0001/manifest.json")
+    known = before.read_text(encoding="utf-8")
+    before.write_text("{", encoding="utf-8")
+    assert after_failure() == other, "a version that nobody asked about may be damaged"
+    before.write_text(known, encoding="utf-8")
     assert call(*other, "-q").code == 0
     assert after_failure()[0] == "lineage", "both kinds were tried"
     call("fit", "--synthesizer", "forest", "--out", "my out", "--seed", "1", "-q")
