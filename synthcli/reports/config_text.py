@@ -23,7 +23,7 @@ _MANY_LEVELS, _LISTED = 100, 200
 _STRONGEST = 3
 _METHODS = {
     "hash": "by content: a row keeps its side when data are added",
-    "random": "exact to the row, since so few can spare none",
+    "random": "by a draw that is exact to the row",
 }
 _LABELS = {Kind.ID: "id, made anew", Kind.TEXT: "text, left out"}
 
@@ -67,10 +67,12 @@ def _others(values: Plain, default: Plain, written: Sequence[str]) -> list[str]:
 
 
 def _opening(profile: TableProfile) -> list[str]:
+    rows, columns = profile.rows, len(profile.schema)
+    table = f"{rows:,} {'row' if rows == 1 else 'rows'} × {columns:,} {'column' if columns == 1 else 'columns'}"
     return remark(
-        f"Written by `synthcli init` after one look at {profile.rows:,} rows × {len(profile.schema)} columns. What it "
-        "guessed is for you to check; what is left out has its default. Paths are relative to this file. Editors know "
-        f"its keys from {FILE_NAME}, which `synthcli config schema` prints.",
+        f"Written by `synthcli init` after one look at {table}. What it guessed is for you to check; what is left out "
+        f"has its default. Paths are relative to this file. Editors know its keys from {FILE_NAME}, which "
+        "`synthcli config schema` prints.",
         indent=0,
     )
 
@@ -197,8 +199,7 @@ def _reading(data: Plain, profile: TableProfile) -> Iterator[str]:
 def _split(split: Plain, usual: Plain, profile: TableProfile) -> Iterator[str]:
     small = ", and more than usual, since it needs its rows" if split["holdout"] > usual["holdout"] else ""
     yield entry("holdout", split["holdout"], f"reserved for the audit{small}; no generator ever sees these rows")
-    how = _METHODS.get(split["method"], "") if split["method"] == "hash" or small else ""
-    yield entry("method", split["method"], how)
+    yield entry("method", split["method"], _METHODS.get(split["method"], ""))
     if split["by"]:
         yield entry("by", split["by"])
     else:

@@ -161,6 +161,10 @@ def test_a_wish_about_the_split_is_kept_for_few_rows_too(call, folder: Path) -> 
     assert call("init", "people.csv", "--set", "split.method=stratified").code == 0
     settings = load(Path("synthcli.yaml")).config
     assert (settings.split.method, settings.split.holdout) == ("stratified", 0.5)
+    wanted = ("split.method=random", "split.holdout=0.4")
+    words = [word for setting in wanted for word in ("--set", setting)]
+    assert call("init", "people.csv", "--out-config", "asked.yaml", *words).code == 0
+    assert re.search(r"method: random +# by a draw that is exact to the row\n", Path("asked.yaml").read_text())
 
 
 def test_who_has_too_few_rows_or_nothing_to_learn_is_told_at_once(call, folder: Path) -> None:
@@ -174,6 +178,7 @@ def test_who_has_too_few_rows_or_nothing_to_learn_is_told_at_once(call, folder: 
     assert "nothing made from this split can be audited; give a table of 100 rows or more" in divided.err
     pl.DataFrame({"key": [f"K{i:06d}q" for i in range(200)]}).write_csv("keys.csv")
     assert "fit would find nothing to learn" in call("init", "keys.csv", "--out-config", "keys.yaml").err
+    assert "one look at 200 rows × 1 column." in Path("keys.yaml").read_text()
 
 
 def test_a_split_that_spares_the_holdout_too_few_of_enough_rows_is_told_how_to_do_better(call, folder: Path) -> None:
