@@ -140,9 +140,9 @@ class _Case:
             columns=self.estimate.columns,
         )  # fmt: skip
 
-    def undecided(self, reason: str) -> Verdict:
+    def undecided(self, reason: str, value: float | None = None, threshold: float | None = None) -> Verdict:
         return Verdict(
-            self.estimate.name, self.text, self.rule.level, "not_measured", None, None, self.required, reason,
+            self.estimate.name, self.text, self.rule.level, "not_measured", value, threshold, self.required, reason,
             columns=self.estimate.columns,
         )  # fmt: skip
 
@@ -173,7 +173,7 @@ def _check_reference(case: _Case, value: float, share: float) -> Verdict:
     Where the two are within three standard errors that means nothing, except for what lies significantly below both
     (dependence that the generator invented), which is bad all the same. Of few rows even a perfect generator's value
     may lie below that share by accident: what does must lie below the reference by more than the noise of both, or else
-    nothing is known of it.
+    nothing is known of it. Who wrote the rule wants that share all the same.
     """
     estimate = case.estimate
     if estimate.reference is None:
@@ -184,8 +184,9 @@ def _check_reference(case: _Case, value: float, share: float) -> Verdict:
     if (gap <= 0 or gap < 3 * (estimate.gap_se or 0.0)) and not below_both:
         return case.undecided("real rows themselves score no better than the floor")
     threshold = floor + share * gap
-    if value < threshold and not below_both and _is_accident(estimate):
-        return case.undecided("too few rows: it lies as far below the real rows as these may by accident")
+    if value < threshold and not below_both and not case.required and _is_accident(estimate):
+        reason = "too few rows: it lies as far below the real rows as these may by accident"
+        return case.undecided(reason, value, threshold)
     return case.decided(value >= threshold, value, threshold)
 
 

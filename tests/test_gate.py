@@ -100,9 +100,12 @@ def test_what_lies_below_its_share_of_the_reference_fails_where_that_is_no_accid
     few = replace(SCORE, value=value, low=value - half, high=value + half, reference_se=reference_se)
     (default,) = judge([few], [], [GateRule(metric=SCORE.name, min_of_reference=0.6)])
     assert default.status == expected
+    assert (default.value, default.threshold) == (value, pytest.approx(0.82)), "the figures are told all the same"
     assert passes([default]) == (expected != "fail")
     written = judge([few], [GateRule(metric=SCORE.name, min_of_reference=0.6)])
-    assert passes(written) == (expected == "pass"), "a gate that someone wrote does not pass by ignorance"
+    assert [verdict.status for verdict in written] == ["pass" if expected == "pass" else "fail"], (
+        "it is meant as written"
+    )
 
 
 def test_a_written_gate_on_a_metric_that_was_not_computed_is_no_pass() -> None:
