@@ -341,7 +341,7 @@ def prepare_accuracy(
     columns = range(len(encoding.names))
     families = [
         tuple(combinations(columns, 1)),
-        choose_pairs(len(columns), MAX_PAIRS, generator(seed, FAMILY, "pairs")),
+        choose_pairs(len(columns), MAX_PAIRS, generator(0, FAMILY, "pairs")),  # each has estimates to be compared
     ]
     if trivariate:
         families.append(choose_triples(len(columns), MAX_TRIPLES, generator(seed, FAMILY, "triples")))

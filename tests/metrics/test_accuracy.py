@@ -490,6 +490,20 @@ def test_drawn_pairs_score_as_they_do_among_all_and_the_table_says_from_how_many
     assert "mean over 5 pairs drawn from 21," in table.detail
 
 
+def test_audits_with_other_seeds_draw_the_same_pairs_so_that_they_can_be_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(3)
+    train, rival = (rng.integers(0, 6, (7, rows)).astype(np.uint8) for rows in (90, 60))
+    monkeypatch.setattr(accuracy, "MAX_PAIRS", 5)
+    one, other = (
+        {e.columns for e in measure_accuracy(Grid(7), train, rival, rival, seed) if len(e.columns) == 2}
+        for seed in (1, 2)
+    )
+    assert one == other
+    assert len(one) == 5
+
+
 @pytest.mark.parametrize("shape", [(30, 40), (90, 400)])
 def test_products_too_large_for_small_integers_are_scored_alike(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
