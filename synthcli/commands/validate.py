@@ -326,11 +326,13 @@ def _check_rows(parts: dict[str, Table], paths: Mapping[str, str], schema: Schem
     from synthcli.metrics.privacy import holdout_was_seen
 
     paths = {name: shown(path) for name, path in paths.items()}
+    divisible = parts["train"].height + parts["holdout"].height >= 2 * MIN_ROWS
     for name, part in parts.items():
         if part.height < MIN_ROWS and name in paths:
+            more = _MORE_ROWS[name] if divisible or name == "synthetic" else f"split a table of {2 * MIN_ROWS} or more"
             raise BadTableError(
                 f"{paths[name]}: the {name} table has {part.height:,} rows, expected at least {MIN_ROWS}",
-                f"fewer prove nothing: {_MORE_ROWS[name]}",
+                f"fewer prove nothing: {more}",
             )
     if not schema.modelled:
         raise BadTableError(

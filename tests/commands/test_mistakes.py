@@ -517,6 +517,15 @@ MISTAKES = {
         "bad_table",
         {"my.csv": table(rows=20)},
     ),
+    "too few rows for both": Mistake(
+        "validate --train few.csv --holdout my.csv",
+        "few.csv: ",
+        "the train table has 20 rows, expected at least 50",
+        "fewer prove nothing: split a table of 100 or more",
+        3,
+        "bad_table",
+        {"few.csv": table(rows=20), "my.csv": table(rows=30)},
+    ),
     "given columns of another table": Mistake(
         "sample --given my.csv",
         "my.csv: ",
