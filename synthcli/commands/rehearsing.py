@@ -41,7 +41,7 @@ from synthcli.foresight import SIZE_VARIES, TIME_VARIES, Forecast, Point, Range,
 
 #: Seconds of work within which a further part has to be done, and after which a rehearsal is broken off.
 ENOUGH, MOST = 5.0, 60.0
-#: Seconds of work of the small part after which there is no other.
+#: Seconds of work of the small part after which there is no other; twice as many where it loads libraries too.
 DEAR = 10.0
 #: Rows of the first part, how much larger the next is, and how much smaller the one by which libraries are loaded.
 LEAST, GROWTH, WARM = 1_000, 4, 4
@@ -85,6 +85,8 @@ class Play(NamedTuple):
         Modules that the command loads as it works and that take long to load.
     bounded
         Whether most of the work looks at a bounded number of rows.
+    kept
+        Bytes that are kept of the whole, and of small parts are too few to be told from what libraries take.
     """
 
     rows: int
@@ -99,6 +101,7 @@ class Play(NamedTuple):
     held: int | None = None
     loads: tuple[str, ...] = ()
     bounded: bool = False
+    kept: int = 0
 
 
 #: Runs a command line within so many seconds; returns how it ended, or ``None`` where it did not.
@@ -199,6 +202,8 @@ def _forecast(play: Play, found: _Rehearsed, before: float, out: Path, took: flo
     if len(found.parts) > 1 or last.rows >= play.rows:  # of one part alone nobody knows what rows and libraries take
         held = likely(lambda part: part.memory, min(play.held or play.rows, play.rows), SIZE_VARIES)
         held = held._replace(low=min(held.low, last.memory / SIZE_VARIES))
+        if last.rows < play.rows:
+            held = held.plus(Range.about(play.kept, TIME_VARIES))
         if play.side_by_side > 1:
             held = held.times(play.side_by_side, play.side_by_side, play.side_by_side).plus(Range.about(peak_memory()))
         held = held.at_least(peak_memory())
@@ -243,9 +248,10 @@ def _model(play: Play, sizes: Sequence[int]) -> str:
         told = "the whole was done, in a folder of its own"
     else:
         listed = ", ".join(f"{size:,}" for size in sizes)
-        parts = f"parts of {listed} rows" if len(sizes) > 1 else f"one part of {listed} rows"
-        law = "a power of" if play.bounded and len(sizes) > 1 else "affine in"
-        told = f"{law} the rows, after {parts} of {play.rows:,}"
+        law = "a power of the rows" if play.bounded else "affine in the rows"
+        told = f"{law}, after parts of {listed} rows of {play.rows:,}"
+        if len(sizes) == 1:
+            told = f"between a fixed cost and one by the row, after one part of {listed} rows of {play.rows:,}"
     if play.epochs > 1:
         told += f"; seconds of an epoch by the rows, times {play.epochs:,} epochs"
     if play.side_by_side > 1:
@@ -281,7 +287,7 @@ def _rehearsed(settings: Config, play: Play, done: set[str], before: float) -> _
         if play.loads:
             found.parts.append(first)
             rows = _next(found.parts, play, most, before, time.monotonic() - began)
-        if first.work > DEAR and play.epochs == 1:
+        if first.work > (DEAR if play.loads else 2 * DEAR) and play.epochs == 1:
             rows = 0
         while rows and (measured := tried(rows)) is not None:
             found.parts.append(measured)

@@ -25,7 +25,7 @@ from synthcli.columns import Table
 from synthcli.commands import plays, rehearsing
 from synthcli.commands.conditions import Account, Group
 from synthcli.commands.drawing import Asked
-from synthcli.commands.rehearsing import Measured, _next, _Rehearsed, _slowness
+from synthcli.commands.rehearsing import Measured, Play, _next, _Rehearsed, _slowness
 from synthcli.config import Config
 from synthcli.foresight import Room
 from synthcli.schema import Column, Kind, Schema
@@ -340,13 +340,33 @@ def test_a_small_part_that_takes_long_is_all_there_is(monkeypatch: pytest.Monkey
         assert [part.rows for part in found.parts] == [250]
 
 
+def test_a_small_part_that_loads_libraries_may_take_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = rehearsed(monkeypatch, lambda rows: 15.0, play(10**6, loads=("csv",)))
+    assert [part.rows for part in alone.parts] == [250]
+    with_libraries = rehearsed(monkeypatch, lambda rows: 15.0, play(10**6))
+    assert [part.rows for part in with_libraries.parts] == [1_000, 4_000], "the small part has warmed up"
+
+
+def test_what_is_kept_of_every_row_is_added_to_what_parts_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = play(10**8, least=3_000, loads=("csv",), bounded=True)
+    found = rehearsed(monkeypatch, lambda rows: 4.0, whole)
+
+    def memory(whole: Play) -> float:
+        told = rehearsing._forecast(whole, found, 0.0, Path(), 2.0).memory
+        assert told is not None
+        return told.likely
+
+    assert memory(whole) < 10**10 <= memory(whole._replace(kept=10**10)) < 1.1 * 10**10
+    assert memory(play(3_000, loads=("csv",))._replace(kept=10**10)) < 10**10, "what was measured whole is known"
+
+
 def test_where_only_the_small_part_can_be_done_the_whole_is_foretold_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found = rehearsed(monkeypatch, lambda rows: 2.0 if rows < 1_000 else None, play(10**6))
     assert ([part.rows for part in found.parts], found.loading) == ([250], 0.0)
     told = rehearsing._forecast(play(10**6), found, 0.0, Path(), 2.0)
     assert told.seconds is not None
     assert told.memory is None
-    assert told.model == "affine in the rows, after one part of 250 rows of 1,000,000"
+    assert told.model == "between a fixed cost and one by the row, after one part of 250 rows of 1,000,000"
 
 
 def test_of_bounded_work_a_power_of_the_rows_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
