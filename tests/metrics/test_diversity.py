@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import comb, sqrt
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -61,7 +62,7 @@ def lost(train: pl.DataFrame, synthetic: pl.DataFrame, schema: Schema = SCHEMA) 
 
 
 def counted(
-    measure: Callable[[DiversityCounter, DiversityCounts, DiversityCounts], tuple[Estimate, ...]],
+    measure: Callable[[Any, DiversityCounts, DiversityCounts], tuple[Estimate, ...]],
     train: pl.DataFrame,
     holdout: pl.DataFrame,
     synthetic: pl.DataFrame,
@@ -70,7 +71,8 @@ def counted(
 ) -> tuple[Estimate, ...]:
     """Measure by the counts of whole tables."""
     counter = DiversityCounter.fit(Table(train), schema, target=target, rows=synthetic.height)
-    return measure(counter, counter.count(Table(holdout)), counter.count(Table(synthetic)))
+    known = {tail_coverage: counter.ends, minority_share: counter.smallest}[measure]
+    return measure(known, counter.count(Table(holdout)), counter.count(Table(synthetic)))
 
 
 def neighbours(
@@ -388,7 +390,7 @@ def test_the_interval_of_recall_and_precision_covers_their_mean_over_perfect_set
 
 
 def test_the_sampled_sizes_are_said_and_the_seed_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diversity, "MAX_POINTS", 60)
+    monkeypatch.setattr("synthcli.metrics.diversity.neighbours.MAX_POINTS", 60)
     train, holdout, synthetic = mixed_table(300, 1), mixed_table(100, 2), mixed_table(200, 3)
     first, again = (neighbours(train, holdout, synthetic, MIXED, seed=7) for _ in range(2))
     assert first == again

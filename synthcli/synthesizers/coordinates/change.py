@@ -15,10 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from synthcli import seeds
-from synthcli.config.models import (
-    CONSTRAINTS,
-    Constraint,
-)
+from synthcli.config.models import CONSTRAINTS, Constraint
 from synthcli.constraints import columns_of, holds
 from synthcli.synthesizers.coordinates.grids import GRIDS, Grid, Listed, raised
 from synthcli.synthesizers.coordinates.scale import column_of, extreme, int128, places_of, where

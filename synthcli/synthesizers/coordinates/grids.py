@@ -11,11 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from synthcli.config.models import (
-    Constraint,
-    FixedIncrements,
-    Inequality,
-)
+from synthcli.config.models import Constraint, FixedIncrements, Inequality
 from synthcli.constraints import holds
 from synthcli.forms import polars_dtype
 from synthcli.schema import Column, Kind

@@ -13,13 +13,7 @@ import numpy as np
 import polars as pl
 
 from synthcli import seeds
-from synthcli.config.models import (
-    Constraint,
-    FixedCombinations,
-    Inequality,
-    OneHot,
-    Range,
-)
+from synthcli.config.models import Constraint, FixedCombinations, Inequality, OneHot, Range
 from synthcli.constraints import columns_of
 from synthcli.errors import ConfigError
 from synthcli.forms import polars_dtype
