@@ -59,6 +59,8 @@ CLOSED_PIPE = 128 + signal.SIGPIPE
 _STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "the terminal was closed"}
 #: Seconds within which further signals are the same wish: `timeout` sends two of them, an impatient hand some more.
 _SAME_WISH = 2.0
+#: Seconds after which a signal is raised again that came where nothing can be raised.
+_MOMENT = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
@@ -181,7 +183,10 @@ def _command(arguments: Sequence[str]) -> str:
 
 @contextmanager
 def _signals_raised() -> Iterator[Sequence[int]]:
-    """Raise a signal where the program stands; what is ignored, as under nohup, stays so. Yield those that came."""
+    """Raise a signal where the program stands; what is ignored, as under nohup, stays so. Yield those that came.
+
+    Where that is a finaliser or a weak reference's callback, from which nothing is raised, it is raised a moment later.
+    """
     heard, told = -inf, list[int]()
 
     def heed(number: int, frame: FrameType | None) -> None:
@@ -192,13 +197,25 @@ def _signals_raised() -> Iterator[Sequence[int]]:
         told.append(number)
         raise Interrupted if number == signal.SIGINT else Terminated(number)
 
+    def swallowed(what: sys.UnraisableHookArgs) -> None:
+        nonlocal heard
+        if issubclass(what.exc_type, (Interrupted, Terminated)):
+            heard = -inf
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+        else:
+            usual(what)
+
+    usual, sys.unraisablehook = sys.unraisablehook, swallowed
+    alarm = signal.signal(signal.SIGALRM, lambda _, frame: heed(told[-1], frame))
     asked = [number for number in _STOPS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, heed) for number in asked}
     try:
         yield told
     finally:
-        for number, handler in before.items():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in {**before, signal.SIGALRM: alarm}.items():
             signal.signal(number, handler)
+        sys.unraisablehook = usual
 
 
 def _is_panic(error: BaseException) -> bool:

@@ -182,6 +182,41 @@ def test_a_signal_of_which_compiled_code_makes_an_error_is_a_signal(
     )
 
 
+@pytest.mark.parametrize(("number", "code"), STOPS.items())
+def test_a_signal_that_comes_where_nothing_can_be_raised_is_heard_all_the_same(
+    number: signal.Signals, code: int, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def works(*_: Any) -> int:
+        Gone()
+        time.sleep(5)
+        return 0
+
+    before = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr("synthcli.app._run", works)
+    assert run([]) == code
+    assert "Traceback" not in capfd.readouterr().err
+    assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == before
+
+
+def test_what_else_goes_wrong_in_a_finaliser_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def __del__(self) -> None:
+            raise ValueError
+
+    def works(*_: Any) -> int:
+        Gone()
+        return 0
+
+    heard: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: heard.append(what.exc_type))
+    monkeypatch.setattr("synthcli.app._run", works)
+    assert (run([]), heard) == (0, [ValueError])
+
+
 def started(name: str, *more: str) -> subprocess.Popen[str]:
     """Start a command in a session of its own; return when it heeds signals."""
     process = subprocess.Popen(
