@@ -302,6 +302,7 @@ def test_what_was_measured_once_may_take_half_as_long_again(call, own: Path, mon
     assert seconds["low"] == pytest.approx(seconds["likely"] / 1.5, abs=0.02)
 
 
+@pytest.mark.slow
 def test_libraries_load_in_seconds_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     def took(settings: Config, play: rehearsing.Play, part: rehearsing.Part, *_: Any) -> Measured:
         return Measured(part.rows, seconds=9.0 if part.rows < 1_000 else 4.0, work=1.0, memory=0, disk=0, files=())

@@ -44,7 +44,7 @@ QUICK: dict[str, dict[str, Any]] = {
     },
 }
 #: Networks take long; of the baselines, `make test` needs none.
-LONG = ("ctgan", "tvae", "copula_gan", "bootstrap", "independent")
+LONG = ("gaussian_copula", "gaussian_copula, empirical", "ctgan", "tvae", "copula_gan", "bootstrap", "independent")
 
 
 def table() -> pl.DataFrame:
