@@ -201,19 +201,20 @@ def _signals_raised() -> Iterator[Sequence[int]]:
         nonlocal heard
         if issubclass(what.exc_type, (Interrupted, Terminated)):
             heard = -inf
+            signal.signal(signal.SIGALRM, lambda _, frame: heed(told[-1], frame))
             signal.setitimer(signal.ITIMER_REAL, _MOMENT)
         else:
             usual(what)
 
     usual, sys.unraisablehook = sys.unraisablehook, swallowed
-    alarm = signal.signal(signal.SIGALRM, lambda _, frame: heed(told[-1], frame))
     asked = [number for number in _STOPS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, heed) for number in asked}
+    before = {signal.SIGALRM: signal.getsignal(signal.SIGALRM)}
+    before |= {number: signal.signal(number, heed) for number in asked}
     try:
         yield told
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in {**before, signal.SIGALRM: alarm}.items():
+        for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = usual
 
