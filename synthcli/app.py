@@ -136,19 +136,30 @@ def synthcli(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints errors, never raises."""
-    with _signals_raised() as told:
-        try:
-            return _run(arguments, told)
-        except (KeyboardInterrupt, typer.Abort):
-            return _stopped(signal.SIGINT, arguments)
-        except Terminated as wish:
-            return _stopped(wish.number, arguments)
-        except Exception as error:  # noqa: BLE001 - even what goes wrong while an error is told is no gate's exit 1
-            return _report(_unexpected(error), "synthcli", arguments)
-        except SystemExit as end:  # how the parser ends a completion, and how it and rich take a closed pipe
-            return CLOSED_PIPE if end.code == 1 and COMPLETION not in os.environ else int(end.code or 0)
-        finally:
-            _flush()
+    try:
+        with _signals_raised() as told:
+            try:
+                return _ended(arguments, told)
+            finally:
+                _flush()
+    except KeyboardInterrupt:  # these came as it ended, or as an error was told
+        return _stopped(signal.SIGINT, arguments)
+    except Terminated as wish:
+        return _stopped(wish.number, arguments)
+
+
+def _ended(arguments: Sequence[str], told: Sequence[int]) -> int:
+    """Run one command line and turn whatever ends it into an exit code."""
+    try:
+        return _run(arguments, told)
+    except (KeyboardInterrupt, typer.Abort):
+        return _stopped(signal.SIGINT, arguments)
+    except Terminated as wish:
+        return _stopped(wish.number, arguments)
+    except Exception as error:  # noqa: BLE001 - even what goes wrong while an error is told is no gate's exit 1
+        return _report(_unexpected(error), "synthcli", arguments)
+    except SystemExit as end:  # how the parser ends a completion, and how it and rich take a closed pipe
+        return CLOSED_PIPE if end.code == 1 and COMPLETION not in os.environ else int(end.code or 0)
 
 
 def _run(arguments: Sequence[str], told: Sequence[int]) -> int:

@@ -202,6 +202,27 @@ def test_a_signal_that_comes_where_nothing_can_be_raised_is_heard_all_the_same(
     assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == before
 
 
+@pytest.mark.parametrize("where", ["_flush", "_report"])
+@pytest.mark.parametrize(("number", "code"), STOPS.items())
+def test_a_signal_that_comes_as_a_command_ends_or_tells_an_error_is_a_signal(
+    number: signal.Signals, code: int, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def meanwhile(*_: Any) -> int:
+        if not told:  # once
+            told.append(number)
+            signal.raise_signal(number)
+        return 4
+
+    def fails(*_: Any) -> int:
+        raise ValueError
+
+    monkeypatch.setattr(f"synthcli.app.{where}", meanwhile)
+    monkeypatch.setattr("synthcli.app._run", fails)
+    assert run([]) == code
+
+
 def test_what_else_goes_wrong_in_a_finaliser_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     class Gone:
         def __del__(self) -> None:
@@ -253,8 +274,8 @@ def test_a_command_that_is_stopped_at_any_moment(name: str, anew: Callable[[], P
         # At the very end, as the interpreter shuts down, the system ends it: to a shell the same code.
         assert process.returncode in (code, 0, 1, -sent), errors
         ends.add(code if process.returncode == -sent else process.returncode)
-        assert "Traceback" not in errors
-        assert "Exception ignored" not in errors
+        assert "Traceback" not in errors, errors
+        assert "Exception ignored" not in errors, errors
         assert within(10, lambda process=process: alive(process.pid) == [])
         check_whole(place, before)
     assert len(ends & set(STOPS.values())) > 1, "no signal came before the end: the test proves nothing"
