@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import NamedTuple
 
-from synthcli.metrics.estimate import (
-    LEVEL,
-    Direction,
-    Estimate,
-    Interval,
-    normal_interval,
-    normal_quantile,
-    not_measured,
-)
+from synthcli.metrics.estimate import Direction, Estimate, normal_interval, not_measured
 
 FAMILY = "diversity"
 COVERAGE = f"{FAMILY}.category_coverage"
@@ -77,12 +68,3 @@ def coverage_estimate(
         detail=detail,
         columns=columns,
     )
-
-
-def score_interval(share: float, trials: float) -> Interval:
-    """Return Wilson's interval of a share whose variance is that of ``trials`` independent rows, not always whole."""
-    z = normal_quantile(0.5 + LEVEL / 2)
-    z2n = z * z / trials
-    centre = (share + z2n / 2) / (1 + z2n)
-    half = z * sqrt(share * (1 - share) / trials + z2n / (4 * trials)) / (1 + z2n)
-    return Interval(min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))

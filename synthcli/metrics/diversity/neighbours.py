@@ -12,8 +12,8 @@ import polars as pl
 from synthcli.columns import Table
 from synthcli.counts import Counts
 from synthcli.encoding import DistanceEncoding, Points
-from synthcli.metrics.diversity.family import FAMILY, PRECISION, RECALL, missing_estimate, score_interval
-from synthcli.metrics.estimate import Estimate
+from synthcli.metrics.diversity.family import FAMILY, PRECISION, RECALL, missing_estimate
+from synthcli.metrics.estimate import Estimate, wilson_interval
 from synthcli.metrics.neighbors import covered, kth_distances
 from synthcli.parallel import side_by_side
 from synthcli.schema import Schema
@@ -149,7 +149,7 @@ def _design_effects(one: Points, other: Points) -> list[float]:
 
 
 def _neighbor_estimate(name: str, size: int, own: _Cover, rival: _Cover, detail: str, seed: int) -> Estimate:
-    low, high = score_interval(own.share, own.rows)
+    low, high = wilson_interval(own.share * own.rows, own.rows)
     return Estimate(
         name,
         FAMILY,

@@ -11,8 +11,8 @@ import numpy as np
 from synthcli.columns import Distinct, Floats
 from synthcli.counts import Counts
 from synthcli.metrics.diversity.counts import DiversityCounts
-from synthcli.metrics.diversity.family import FAMILY, TAILS, missing_estimate, plural, score_interval
-from synthcli.metrics.estimate import Estimate, Interval
+from synthcli.metrics.diversity.family import FAMILY, TAILS, missing_estimate, plural
+from synthcli.metrics.estimate import Estimate, Interval, wilson_interval
 from synthcli.metrics.sums import Bits, packed
 
 TAIL_SHARE = 0.005
@@ -127,7 +127,8 @@ class _Mass(NamedTuple):
     def interval(self) -> Interval:
         """The score interval of as many independent rows as the mean's variance stands for."""
         binomial, variance = self.mean * (1 - self.mean), self.variance
-        return score_interval(self.mean, binomial / variance if binomial > 0 and variance else self.known)
+        rows = binomial / variance if binomial > 0 and variance else self.known
+        return wilson_interval(self.mean * rows, rows)
 
 
 def _tail_estimate(own: _Mass, rival: _Mass, *, columns: tuple[str, ...]) -> Estimate:
